@@ -1,0 +1,44 @@
+/* check.h: the analyses. A check is {open, feed, finish} over facts; the table of them is
+ * dt_checks. dt_analyse runs all of them over settled facts.
+ *
+ * The live host (the shim) feeds acquisitions as they come and gets a finding the moment it can be
+ * known; the batch host (the reporter) feeds them all and then finishes. Both give the same set of
+ * findings for the same facts. */
+#ifndef DETECT_CHECK_H
+#define DETECT_CHECK_H
+
+#include <detect/finding.h>
+
+struct dt_check_options {
+	uint32_t max_cycle_length;     /* locks in a cycle; 0: 16 */
+	uint64_t max_search_steps;     /* per strongly connected component; 0: 4 million */
+	bool rwlock_prefer_writer;     /* treat every rwlock as preferring writers */
+	bool want_filtered;            /* also emit the candidates that fell to a filter */
+};
+
+/* The sink owns nothing: copy what must outlive the call. */
+typedef void dt_finding_sink(void *context, const struct dt_finding *finding);
+
+struct dt_check_state;
+struct dt_check {
+	const char *name;
+	enum dt_err (*open)(struct dt_check_state **out, struct dt_facts *facts, struct dt_alloc *alloc,
+	                    const struct dt_check_options *options, dt_finding_sink *sink, void *context);
+	/* A sighting of `acq` was added to the facts, which are settled up to here. Emits at once
+	 * what is now known. */
+	enum dt_err (*feed)(struct dt_check_state *state, uint32_t acq, uint32_t segment);
+	/* Emit what feed could not, in deterministic order. */
+	enum dt_err (*finish)(struct dt_check_state *state);
+	void (*close)(struct dt_check_state *state);
+	/* True when a search bound was hit and findings may be missing: said in the report. */
+	bool (*bounded)(const struct dt_check_state *state);
+};
+extern const struct dt_check *const dt_checks[];  /* NULL-terminated */
+
+struct dt_analysis { bool bounded; };
+
+/* All checks over settled facts; findings to the sink, errors first, then warnings, then notes. */
+enum dt_err dt_analyse(struct dt_facts *facts, struct dt_alloc *alloc, const struct dt_check_options *options,
+                       dt_finding_sink *sink, void *context, struct dt_analysis *result);
+
+#endif

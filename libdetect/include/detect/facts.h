@@ -1,0 +1,136 @@
+/* facts.h: the facts of one process, in memory, as read from its log (or fed live by the shim).
+ *
+ * Glossary (one word for one thing, everywhere):
+ *   acquisition  a node of the acquisition tree: lock + mode + context under a held set
+ *   held set     the locks of an acquisition's ancestors
+ *   sighting     a thread's segment in which an acquisition was seen
+ *   segment      a piece of a thread's life between must-happen-before synchronisations
+ *   context      the stack of an acquisition
+ *
+ * Memory: everything belongs to struct dt_facts and lives until dt_facts_free; pointers into its
+ * tables are valid until the next add. Threads: one at a time. Ids index the tables (`dt_facts_lock`
+ * and its like); a look-up of an id that is not there returns NULL.
+ * Hostile input: any record bytes at all are taken or refused, never trusted; ids are bounded by
+ * DT_ID_MAX and hostile ids must not make tables huge (sparse ids go through a hash or are refused). */
+#ifndef DETECT_FACTS_H
+#define DETECT_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <detect/alloc.h>
+#include <detect/err.h>
+#include <detect/log_format.h>
+
+struct dt_module {
+	uint32_t id;
+	const char *path;
+	const unsigned char *build_id;
+	uint32_t build_id_bytes;
+	uint64_t bias, start, end;
+	uint32_t order_begin, order_end;  /* record numbers between which it was mapped; end UINT32_MAX: still */
+};
+
+struct dt_thread {
+	uint32_t id, parent, create_stack, first_segment;
+	int32_t tid;
+	uint64_t start_function;
+	const char *name;   /* the last name it was given, or NULL */
+	bool ended;
+	uint32_t order;     /* record number, for dt_facts_module_at(start_function) */
+};
+
+struct dt_segment {
+	uint32_t id, thread;
+	uint32_t *preds;
+	uint32_t pred_count;
+};
+
+struct dt_stack {
+	uint32_t id;
+	uint16_t count, exact, flags;
+	uint32_t order;         /* record number: which modules were mapped then */
+	const uint64_t *pc;
+};
+
+struct dt_lock {
+	uint32_t id;
+	enum dt_lock_kind kind;
+	enum dt_lock_place place;
+	uint32_t flags;
+	uint64_t address, block, block_bytes;
+	uint32_t alloc_stack, init_stack, first_stack, thread;
+	uint32_t order;
+	bool ended;
+};
+
+struct dt_acq {
+	uint32_t id, parent, lock, stack;
+	enum dt_op op;
+	enum dt_mode mode;
+	enum dt_wait wait;
+	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle) */
+	uint32_t *segments;       /* sightings, each once, in the order they were seen */
+	uint32_t segment_count;
+};
+
+struct dt_process {
+	int32_t pid, ppid;
+	uint64_t start_ns;
+	uint32_t argc;
+	const char **argv;        /* argc strings; NULL when the log has none */
+	const char *exe;
+	bool exited, execed;
+	int32_t status;
+};
+
+struct dt_facts;
+
+enum dt_err dt_facts_new(struct dt_facts **out, struct dt_alloc *alloc);
+void dt_facts_free(struct dt_facts *facts);
+
+/* Add one record; `bytes` is what is readable behind `rec`. DT_ERR_CORRUPT leaves the facts as
+ * they were. A record that refers to one not yet added is kept. */
+enum dt_err dt_facts_add(struct dt_facts *facts, const struct dt_rec *rec, size_t bytes);
+
+/* Take the header's identity and counters. */
+void dt_facts_set_header(struct dt_facts *facts, const struct dt_log_header *header);
+
+/* After the last record: compute depths, drop and count what refers to what never came (a child
+ * without its parent, an acquisition without its lock, a circle of parents in a hostile log).
+ * May be called again after more records. */
+enum dt_err dt_facts_settle(struct dt_facts *facts);
+
+const struct dt_process *dt_facts_process(const struct dt_facts *facts);
+uint64_t dt_facts_counter(const struct dt_facts *facts, enum dt_counter counter);
+/* What the reader itself left out: unfinished records, dangling references. */
+uint64_t dt_facts_unfinished(const struct dt_facts *facts);
+uint64_t dt_facts_dangling(const struct dt_facts *facts);
+
+/* Look up by id; NULL when there is none. */
+const struct dt_module *dt_facts_module(const struct dt_facts *facts, uint32_t id);
+const struct dt_thread *dt_facts_thread(const struct dt_facts *facts, uint32_t id);
+const struct dt_segment *dt_facts_segment(const struct dt_facts *facts, uint32_t id);
+const struct dt_stack *dt_facts_stack(const struct dt_facts *facts, uint32_t id);
+const struct dt_lock *dt_facts_lock(const struct dt_facts *facts, uint32_t id);
+const struct dt_acq *dt_facts_acq(const struct dt_facts *facts, uint32_t id);
+
+/* Tables in order of arrival: index from 0 to the count. */
+uint32_t dt_facts_module_count(const struct dt_facts *facts);
+uint32_t dt_facts_thread_count(const struct dt_facts *facts);
+uint32_t dt_facts_lock_count(const struct dt_facts *facts);
+uint32_t dt_facts_acq_count(const struct dt_facts *facts);
+const struct dt_module *dt_facts_module_nth(const struct dt_facts *facts, uint32_t index);
+const struct dt_thread *dt_facts_thread_nth(const struct dt_facts *facts, uint32_t index);
+const struct dt_lock *dt_facts_lock_nth(const struct dt_facts *facts, uint32_t index);
+const struct dt_acq *dt_facts_acq_nth(const struct dt_facts *facts, uint32_t index);
+
+/* The module that held `address` when record number `order` was written; NULL when none did. */
+const struct dt_module *dt_facts_module_at(const struct dt_facts *facts, uint64_t address, uint32_t order);
+
+/* Must-happen-before between two segments: true when `a` happens before `b` (or is b).
+ * Costs a search of the segments between the two ids, remembered for the last pairs. */
+bool dt_facts_happens_before(struct dt_facts *facts, uint32_t a, uint32_t b);
+
+#endif

@@ -1,0 +1,211 @@
+/* log_format.h: the fact log, as it lies in the file. Shared by the writer (preload/) and the
+ * reader (libdetect/).
+ *
+ * A log is one sparse file a process, mapped shared by the process under test, so that what was
+ * written is there after SIGKILL and can be read while the process lives.
+ *
+ *   offset 0                 struct dt_log_header, DT_LOG_HEADER_BYTES long
+ *   DT_LOG_HEADER_BYTES      records, each 8-byte aligned, one behind the other, up to the tail
+ *
+ * A record starts with struct dt_rec. A writer reserves by compare-and-swap of `words` into the
+ * zeroed first 8 bytes at the tail, and publishes by one release store of the whole head with its
+ * type. A record of type DT_REC_RESERVED was never finished (its writer was killed): skip `words`
+ * and count it. A zero head ends the log.
+ *
+ * Ids are 32-bit, 0 is none, and are unique in their kind within one log. They need not be dense,
+ * and a record may come before one that it refers to (two threads append at once): resolve
+ * references only when the log has been read to its end.
+ * Addresses are those of the process; times are CLOCK_MONOTONIC nanoseconds unless said otherwise.
+ *
+ * Numbers are in the byte order of the machine; the header says which. */
+#ifndef DETECT_LOG_FORMAT_H
+#define DETECT_LOG_FORMAT_H
+
+#include <stdint.h>
+
+#define DT_LOG_MAGIC "DTFACTS\n"       /* 8 bytes, no terminator in the file */
+#define DT_LOG_VERSION 1u
+#define DT_LOG_BYTE_ORDER 0x01020304u  /* reads as 0x04030201 on the other kind of machine */
+#define DT_LOG_HEADER_BYTES 4096u
+#define DT_LOG_SUFFIX ".dtlog"         /* file name: detect-<pid>-<n>.dtlog */
+
+struct dt_log_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t header_bytes;    /* where records start */
+	uint32_t arch;            /* e_machine of ELF: 62 x86-64, 183 AArch64 */
+	int32_t pid, ppid;
+	uint64_t start_ns;        /* CLOCK_REALTIME when the log was opened */
+	uint64_t capacity_bytes;  /* size of the file; records never pass it */
+	uint64_t tail_bytes;      /* offset behind the last reserved record */
+	uint64_t counters[64];    /* enum dt_counter */
+};
+
+/* Kept in the header so that they survive; each is a plain count. */
+enum dt_counter {
+	DT_COUNT_DROPPED,        /* records that found no room (log full or disk full) */
+	DT_COUNT_FOLDED,         /* acquisitions recorded by lock class: over the instance budget */
+	DT_COUNT_HELD_OVERFLOW,  /* acquisitions not kept: more locks held at once than the shim keeps */
+	DT_COUNT_LOCKS_LOST,     /* locks without an id: the lock table was full */
+	DT_COUNT_STACKS_LOST,    /* contexts without a stack: the stack table was full */
+	DT_COUNT_ACQS_LOST,      /* acquisitions not recorded: the table was full */
+	DT_COUNT_SEGMENTS_LOST,  /* must-happen-before edges not kept */
+	DT_COUNT_SIGHTINGS_LOST, /* sightings over the bound kept for one acquisition */
+	DT_COUNT_ONLINE_STOPPED, /* 1: the shim's own analysis stopped at its budget; the report is complete */
+	DT_COUNT_THREADS_LOST,
+	DT_COUNTERS
+};
+
+struct dt_rec {
+	uint16_t type;   /* enum dt_rec_type */
+	uint16_t flags;  /* by type */
+	uint32_t words;  /* length of the whole record in 8-byte words, this head included; >= 1 */
+};
+
+enum dt_rec_type {
+	DT_REC_RESERVED = 0,
+	DT_REC_PROCESS,       /* struct dt_rec_process; text: argv, each NUL-terminated, then the exe path */
+	DT_REC_MODULE,        /* struct dt_rec_module; text: path, NUL; then build id bytes */
+	DT_REC_MODULE_END,    /* struct dt_rec_id: module unmapped */
+	DT_REC_THREAD,        /* struct dt_rec_thread */
+	DT_REC_THREAD_NAME,   /* struct dt_rec_id; text: the name, NUL */
+	DT_REC_THREAD_END,    /* struct dt_rec_id */
+	DT_REC_SEGMENT,       /* struct dt_rec_segment */
+	DT_REC_STACK,         /* struct dt_rec_stack; count program counters */
+	DT_REC_LOCK,          /* struct dt_rec_lock */
+	DT_REC_LOCK_END,      /* struct dt_rec_id: the object's life ended */
+	DT_REC_ACQ,           /* struct dt_rec_acq */
+	DT_REC_SIGHTING,      /* struct dt_rec_sighting */
+	DT_REC_EXIT,          /* struct dt_rec_exit: ended by exit or _exit */
+	DT_REC_EXEC,          /* struct dt_rec head only: replaced itself by exec */
+	DT_REC_TYPES
+};
+
+struct dt_rec_id {
+	struct dt_rec head;
+	uint32_t id, zero;
+};
+
+struct dt_rec_process {
+	struct dt_rec head;
+	uint32_t argc, text_bytes;
+	/* char text[]; */
+};
+
+/* One loaded ELF object. The running address of link-time address v is bias + v. */
+struct dt_rec_module {
+	struct dt_rec head;
+	uint32_t id;
+	uint16_t path_bytes;      /* with the NUL */
+	uint16_t build_id_bytes;  /* 0: none */
+	uint64_t bias;
+	uint64_t start, end;      /* running addresses of its mapped segments: [start, end) */
+	/* char path[]; unsigned char build_id[]; */
+};
+
+struct dt_rec_thread {
+	struct dt_rec head;
+	uint32_t id;             /* 1 is the thread that the log's process started or forked with */
+	int32_t tid;             /* kernel thread id, 0 when not known */
+	uint32_t first_segment;
+	uint32_t create_stack;   /* the pthread_create call's stack, 0: not seen */
+	uint32_t parent;         /* creating thread, 0: not seen */
+	uint32_t zero;
+	uint64_t start_function; /* 0: not seen (main thread, foreign thread) */
+};
+
+/* Must-happen-before. A segment is a piece of one thread's life between two such synchronisations
+ * (create, join, barrier, once); thread 0 is a meeting point (a round of a barrier, a finished
+ * once routine). A record says that `pred` happens before `id`; one segment can have several
+ * records. pred is always the smaller id, so the graph has no circles by construction. */
+struct dt_rec_segment {
+	struct dt_rec head;
+	uint32_t id;
+	uint32_t thread;
+	uint32_t pred;           /* 0: none (first segment of the first thread) */
+	uint32_t zero;
+};
+
+enum dt_stack_flag {
+	DT_STACK_TRUNCATED = 1,  /* deeper than what was kept, or unwinding stopped early */
+	DT_STACK_INFERRED = 2,   /* frames from `exact` on come from a cache and were not seen then */
+};
+
+struct dt_rec_stack {
+	struct dt_rec head;      /* flags: enum dt_stack_flag */
+	uint32_t id;
+	uint16_t count;
+	uint16_t exact;          /* how many of the frames were really seen */
+	/* uint64_t pc[count]; return addresses, innermost first: look up pc - 1 */
+};
+
+enum dt_lock_kind {
+	DT_LOCK_MUTEX = 1, DT_LOCK_RWLOCK, DT_LOCK_SPIN, DT_LOCK_COND, DT_LOCK_SEM,
+	DT_LOCK_BARRIER, DT_LOCK_ONCE, DT_LOCK_KINDS
+};
+
+enum dt_lock_flag {
+	DT_LOCK_RECURSIVE = 1, DT_LOCK_ERRORCHECK = 2, DT_LOCK_ADAPTIVE = 4, DT_LOCK_ROBUST = 8,
+	DT_LOCK_PI = 16, DT_LOCK_PSHARED = 32,
+	DT_LOCK_PREFER_WRITER = 64,  /* rwlock: a waiting writer holds back new readers */
+	DT_LOCK_CLASS = 128,         /* not one object: any lock made at that place (over the budget) */
+};
+
+enum dt_lock_place { DT_PLACE_UNKNOWN, DT_PLACE_GLOBAL, DT_PLACE_HEAP, DT_PLACE_STACK, DT_PLACE_SHARED };
+
+/* One object, not one address: the same address after destroy, free or munmap is another lock. */
+struct dt_rec_lock {
+	struct dt_rec head;      /* flags: enum dt_lock_flag */
+	uint32_t id;
+	uint8_t kind, place;     /* enum dt_lock_kind, enum dt_lock_place */
+	uint16_t zero;
+	uint64_t address;
+	uint64_t block;          /* heap: address of its allocation, when known */
+	uint64_t block_bytes;    /* heap: size of its allocation, when known */
+	uint32_t alloc_stack;    /* where its memory was allocated, 0: not known */
+	uint32_t init_stack;     /* its *_init call, 0: none seen (static initialiser) */
+	uint32_t first_stack;    /* its first acquisition that was recorded */
+	uint32_t thread;         /* place stack: whose stack */
+};
+
+/* What a thread did to the object. */
+enum dt_op {
+	DT_OP_ACQUIRE = 1,  /* wanted `lock` while holding the parent chain, and holds it in the children */
+	DT_OP_HOLD,         /* no acquisition: a held set that came about by an out-of-order release */
+	DT_OP_COND_WAIT,    /* waited on condition `lock`; the parent chain is what stayed held (without the mutex) */
+	DT_OP_COND_SIGNAL,  /* signal or broadcast on `lock` while holding the parent chain */
+	DT_OP_JOIN,         /* joined thread `lock` (a thread id) while holding the parent chain */
+	DT_OP_BARRIER_WAIT, /* waited at barrier `lock` while holding the parent chain */
+	DT_OPS
+};
+
+enum dt_mode { DT_MODE_EXCLUSIVE = 0, DT_MODE_SHARED = 1 };
+
+/* How long the call may block. */
+enum dt_wait { DT_WAIT_FOREVER = 0, DT_WAIT_TIMED = 1, DT_WAIT_TRY = 2 };
+
+/* A node of the acquisition tree: "took `lock` at `stack` while holding what `parent` and its
+ * ancestors say, in that order". Written when the lock is wanted, before the call can block.
+ * parent 0: held nothing. A child of depth two or more is what the lock-order edges come from. */
+struct dt_rec_acq {
+	struct dt_rec head;
+	uint32_t id, parent;
+	uint32_t lock, stack;
+	uint8_t op, mode, wait, zero;  /* enum dt_op, dt_mode, dt_wait */
+	uint32_t zero2;
+};
+
+/* A thread was seen doing `acq` in `segment`. Several are kept for one acquisition. */
+struct dt_rec_sighting {
+	struct dt_rec head;
+	uint32_t acq, segment;
+};
+
+struct dt_rec_exit {
+	struct dt_rec head;
+	int32_t status;
+	uint32_t zero;
+};
+
+#endif

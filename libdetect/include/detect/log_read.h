@@ -1,0 +1,16 @@
+/* log_read.h: read a fact log's bytes into facts. Takes any bytes at all without crashing. */
+#ifndef DETECT_LOG_READ_H
+#define DETECT_LOG_READ_H
+
+#include <detect/facts.h>
+
+/* Add every record of the log at `bytes` (`size` long, 8-byte aligned) to `facts` and settle them.
+ * DT_ERR_NOT_A_LOG, _VERSION, _BYTE_ORDER, _TRUNCATED: nothing was read. DT_ERR_CORRUPT: the
+ * records before *bad_offset were read and can be used. A log whose tail lies past the file (the
+ * file was cut) is read as far as it goes and answers DT_ERR_CORRUPT. */
+enum dt_err dt_log_read(struct dt_facts *facts, const void *bytes, size_t size, uint64_t *bad_offset);
+
+/* The version a log says it has (for the message of DT_ERR_VERSION); 0 when too short. */
+uint32_t dt_log_version(const void *bytes, size_t size);
+
+#endif
