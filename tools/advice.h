@@ -1,0 +1,14 @@
+/* advice.h: the sentence that a finding says, and what to change. One row a rule. */
+#ifndef TOOLS_ADVICE_H
+#define TOOLS_ADVICE_H
+
+#include "arena.h"
+#include "model.h"
+
+/* Set the message and the advice of a finding whose locks, threads and events are resolved. */
+void advice_write(struct arena *arena, struct report_finding *finding);
+
+/* "thread 3 "teller" (teller_main)"; how the report calls a thread. */
+const char *advice_thread(struct arena *arena, const struct report_thread *thread);
+
+#endif

@@ -1,0 +1,72 @@
+/* detect report: report again from recorded logs. */
+#include "command.h"
+
+#include <stdlib.h>
+
+#include "options.h"
+#include "say.h"
+
+struct report_arguments {
+	struct report_options options;
+	struct log_set logs;
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct report_arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->options;
+		return 0;
+	case ARGP_KEY_ARG: {
+		char *why = logs_add(&arguments->logs, value);
+		if (why)
+			say_usage("%s", why);
+		return 0;
+	}
+	case ARGP_KEY_NO_ARGS:
+		say_usage("which LOG? See 'detect report --help'");
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{.argp = &report_options_argp}, {0}};
+	static const struct argp argp = {
+	    .parser = parse,
+	    .args_doc = "LOG...",
+	    .doc = "Report again from recorded logs. A LOG is a file or a folder of them.",
+	    .children = children,
+	};
+	struct report_arguments arguments;
+
+	options_init(&arguments.options);
+	logs_open(&arguments.logs);
+	options_parse(&argp, argc, argv, 0, &arguments);
+	options_open_report(&arguments.options, stdout);
+
+	const struct report_settings settings = {
+	    .prefer_writer = arguments.options.prefer_writer,
+	    .want_filtered = arguments.options.verbose,
+	};
+	struct report_builder *builder = report_open(&settings);
+	const struct report *report = report_of_logs(builder, &arguments.logs, arguments.options.suppressions,
+	                                             arguments.options.baseline);
+	options_say_notices(&arguments.options, report);
+	int status = STATUS_USAGE;
+	if (options_emit(&arguments.options, report))
+		status = options_status(&arguments.options, report, STATUS_OK);
+	report_close(builder);
+	logs_close(&arguments.logs);
+	options_close(&arguments.options);
+	return status;
+}
+
+const struct command cmd_report = {
+    .name = "report",
+    .summary = "report again from recorded logs",
+    .run = run,
+};

@@ -1,0 +1,215 @@
+/* detect run: run a program under the shim and report when it ends. */
+#include "command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "child.h"
+#include "log_dir.h"
+#include "options.h"
+#include "program.h"
+#include "say.h"
+#include "shim.h"
+
+enum { KEY_ON_DEADLOCK = 0x200, KEY_CHILDREN, KEY_LOG_SIZE, KEY_HEAP };
+
+static const struct argp_option rows[] = {
+    {"output", 'o', "DIR", 0,
+     "Keep the logs there, one file a process; when DIR has logs already, in a new DIR/run-N", 0},
+    {"on-deadlock", KEY_ON_DEADLOCK, "ACTION", 0,
+     "At an actual deadlock: report (default: say so and stay hung), exit, abort, break", 0},
+    {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
+    {"log-size", KEY_LOG_SIZE, "MB", 0, "Bound of one process's log (256)", 0},
+    {"heap", KEY_HEAP, "yes|no", 0,
+     "Watch malloc and free, to name heap locks by where they were allocated (yes)", 0},
+    {0},
+};
+
+struct run_arguments {
+	struct report_options options;
+	struct shim_options shim;
+	const char *output;
+	const char *on_deadlock;
+	char **program_argv;
+};
+
+static void set_yes_no(struct run_arguments *arguments, const char *option, const char *name,
+                       const char *value)
+{
+	options_yes_no(option, value);
+	shim_options_set(&arguments->shim, name, value);
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	static const char *const actions[] = {
+#define DT_OPTION_WORD(name, index, word) [index] = word,
+#include <detect/options.def>
+	    NULL};
+	struct run_arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->options;
+		return 0;
+	case 'o':
+		arguments->output = value;
+		return 0;
+	case KEY_ON_DEADLOCK:
+		options_word("--on-deadlock", value, actions);
+		arguments->on_deadlock = value;
+		return 0;
+	case KEY_CHILDREN:
+		set_yes_no(arguments, "--children", "children", value);
+		return 0;
+	case KEY_HEAP:
+		set_yes_no(arguments, "--heap", "heap", value);
+		return 0;
+	case KEY_LOG_SIZE:
+		options_number("--log-size", value, 1, 1UL << 20);
+		shim_options_set(&arguments->shim, "log_size_mb", value);
+		return 0;
+	case ARGP_KEY_ARG: /* PROGRAM; all that follows is its own */
+		arguments->program_argv = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		say_usage("which PROGRAM? See 'detect run --help'");
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void direct_shim(struct run_arguments *arguments, const struct log_dir *dir)
+{
+	shim_options_set(&arguments->shim, "log_dir", dir->path);
+	/* The report at the end says it all; twice would be noise. */
+	shim_options_set(&arguments->shim, "online", "no");
+	if (arguments->on_deadlock)
+		shim_options_set(&arguments->shim, "on_deadlock", arguments->on_deadlock);
+	if (arguments->on_deadlock || arguments->options.exitcode_given) {
+		char *exitcode = must_printf("%d", arguments->options.exitcode);
+		shim_options_set(&arguments->shim, "exitcode", exitcode);
+		free(exitcode);
+	}
+	if (arguments->options.verbose)
+		shim_options_set(&arguments->shim, "verbose", "yes");
+}
+
+/* Ends the command when the program could not even start. */
+static void run_program(struct run_arguments *arguments, const struct program *program, const char *preload,
+                        struct log_dir *dir, struct child *child)
+{
+	char **environment = shim_environment(preload, &arguments->shim), **argv = arguments->program_argv;
+	const char *path = program->shell_script ? "/bin/sh" : program->path;
+	char **shell_argv = NULL;
+
+	if (program->shell_script) {
+		size_t count = 0;
+		while (argv[count])
+			count++;
+		shell_argv = must_realloc(NULL, count + 2, sizeof(*argv));
+		shell_argv[0] = "/bin/sh";
+		memcpy(shell_argv + 1, argv, (count + 1) * sizeof(*argv));
+		shell_argv[1] = program->path;
+		argv = shell_argv;
+	}
+	int error = child_run(child, path, argv, environment);
+	if (error || child->exec_errno) {
+		say("%s: %s", program->path, strerror(error ? error : child->exec_errno));
+		log_dir_close(dir, true);
+		exit(error ? STATUS_USAGE : STATUS_CANNOT_EXECUTE);
+	}
+	free(shell_argv);
+	shim_environment_free(environment);
+}
+
+/* True when the logs can go: nothing found, nothing left running, everything written. */
+static bool is_clean(const struct report *report, bool written)
+{
+	for (size_t i = 0; i < report->process_count; i++)
+		if (report->processes[i].live)
+			return false;
+	return written && report->summary.levels[DT_LEVEL_ERROR] == 0 &&
+	       report->summary.levels[DT_LEVEL_WARNING] == 0 && report->summary.levels[DT_LEVEL_NOTE] == 0;
+}
+
+static int report_run(struct run_arguments *arguments, struct log_dir *dir, struct log_set *logs,
+                      const struct child *child)
+{
+	const struct report_settings settings = {
+	    .prefer_writer = arguments->options.prefer_writer,
+	    .want_filtered = arguments->options.verbose,
+	    .check_live = true,
+	    .child_pid = child->pid,
+	    .child_wait_status = child->wait_status,
+	};
+	struct report_builder *builder = report_open(&settings);
+	const struct report *report =
+	    report_of_logs(builder, logs, arguments->options.suppressions, arguments->options.baseline);
+
+	options_say_notices(&arguments->options, report);
+	bool written = options_emit(&arguments->options, report);
+	bool clean = is_clean(report, written);
+	int status = written ? options_status(&arguments->options, report, child_status(child->wait_status))
+	                     : STATUS_USAGE;
+	if ((dir->temporary && !clean) || dir->own_folder)
+		say("the logs are in %s", dir->path);
+	log_dir_close(dir, clean);
+	report_close(builder);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{.argp = &report_options_argp}, {0}};
+	static const struct argp argp = {
+	    .options = rows,
+	    .parser = parse,
+	    .args_doc = "PROGRAM [ARG...]",
+	    .doc = "Run PROGRAM under the shim and report when it ends. Options behind PROGRAM are its own.",
+	    .children = children,
+	};
+	struct run_arguments arguments = {0};
+	struct program program;
+	struct log_dir dir;
+	struct log_set logs;
+	struct child child;
+
+	options_init(&arguments.options);
+	shim_options_init(&arguments.shim);
+	options_parse(&argp, argc, argv, ARGP_IN_ORDER, &arguments);
+	program_find(&program, arguments.program_argv[0]);
+	if (program.status) {
+		say("%s", program.why);
+		return program.status;
+	}
+	char *preload = shim_find();
+	options_open_report(&arguments.options, stderr);
+	log_dir_open(&dir, arguments.output);
+	direct_shim(&arguments, &dir);
+	run_program(&arguments, &program, preload, &dir, &child);
+	free(preload);
+
+	logs_open(&logs);
+	char *why = logs_add(&logs, dir.path);
+	if (why) {
+		say("%s left no log, so nothing was seen: %s", program.path, why);
+		free(why);
+		log_dir_close(&dir, true);
+		return STATUS_USAGE;
+	}
+	int status = report_run(&arguments, &dir, &logs, &child);
+	logs_close(&logs);
+	program_close(&program);
+	shim_options_close(&arguments.shim);
+	options_close(&arguments.options);
+	return status;
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .summary = "run a program under the shim, report when it ends",
+    .run = run,
+};

@@ -1,0 +1,13 @@
+/* command.h: the commands of `detect`. One row each in detect.c, one file cmd_*.c each. */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+struct command {
+	const char *name;
+	const char *summary;               /* one line for `detect --help` */
+	int (*run)(int argc, char **argv); /* argv[0] is "detect NAME"; returns the exit status */
+};
+
+extern const struct command cmd_run, cmd_report, cmd_explain;
+
+#endif

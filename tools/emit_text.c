@@ -1,0 +1,342 @@
+/* What a person reads. The order is that of the questions asked: how bad, what, who and where (each
+ * edge with both stacks), what to do, how sure; last what the report does not know. */
+#include "emit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advice.h"
+#include "arena.h"
+#include "names.h"
+#include "safe.h"
+
+#define PLAIN "\033[0m"
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+
+static const char *const level_headline[] = {
+    [DT_LEVEL_NOTE] = "NOTE", [DT_LEVEL_WARNING] = "WARNING", [DT_LEVEL_ERROR] = "ERROR"};
+static const char *const level_colour[] = {
+    [DT_LEVEL_NOTE] = "\033[1;36m", [DT_LEVEL_WARNING] = "\033[1;33m", [DT_LEVEL_ERROR] = "\033[1;31m"};
+
+struct text_state {
+	struct arena *arena;
+};
+
+static void paint(const struct emit *emit, const char *colour)
+{
+	if (emit->colour)
+		fputs(colour, emit->out);
+}
+
+/* A piece of text that may hold a program's names, in a colour. */
+static void painted(const struct emit *emit, const char *colour, const char *text)
+{
+	paint(emit, colour);
+	safe_print(emit->out, text);
+	paint(emit, PLAIN);
+}
+
+static void print_place(const struct emit *emit, const struct report_frame *frame)
+{
+	FILE *out = emit->out;
+
+	if (frame->file) {
+		fputs(" at ", out);
+		safe_print(out, frame->file);
+		if (frame->line)
+			fprintf(out, ":%u", frame->line);
+		if (frame->line && frame->column)
+			fprintf(out, ":%u", frame->column);
+	}
+	paint(emit, DIM);
+	fputs(" (", out);
+	if (frame->module) {
+		safe_print(out, model_base_name(frame->module));
+		fputc('+', out);
+	}
+	fprintf(out, "0x%" PRIx64 ")", frame->offset);
+	if (frame->inlined)
+		fputs(" [inlined]", out);
+	if (frame->inferred)
+		fputs(" (inferred)", out);
+	paint(emit, PLAIN);
+	fputc('\n', out);
+}
+
+static void print_stack(const struct emit *emit, const char *indent, const struct report_stack *stack)
+{
+	for (size_t i = 0; i < stack->count; i++) {
+		fprintf(emit->out, "%s#%-2zu ", indent, i);
+		safe_print(emit->out, stack->frames[i].function ? stack->frames[i].function : "??");
+		print_place(emit, &stack->frames[i]);
+	}
+	if (stack->count == 0)
+		fprintf(emit->out, "%s(no stack was kept)\n", indent);
+	else if (stack->truncated)
+		fprintf(emit->out, "%s... (deeper frames were not kept)\n", indent);
+}
+
+static const char *created_words(struct arena *arena, const struct report_finding *finding,
+                                 const struct report_thread *thread)
+{
+	const struct report_thread *parent = model_thread(finding, thread->parent);
+	const char *where = NULL;
+
+	if (thread->created.count)
+		where = names_frame(arena, &thread->created.frames[0]);
+	if (!parent && !where)
+		return "";
+	return arena_printf(arena, ", created%s%s%s%s", parent ? " by " : "",
+	                    parent ? advice_thread(arena, parent) : "", where ? " at " : "",
+	                    where ? where : "");
+}
+
+static void print_thread(const struct emit *emit, const struct report_finding *finding, uint32_t id)
+{
+	struct text_state *state = emit->state;
+	const struct report_thread *thread = model_thread(finding, id);
+	const struct report_thread unknown = {.id = id};
+	char *words = arena_copy(state->arena, advice_thread(state->arena, thread ? thread : &unknown));
+
+	if (strncmp(words, "th", 2) == 0)
+		words[0] = 'T';
+	fputs("\n  ", emit->out);
+	painted(emit, BOLD, words);
+	if (thread)
+		safe_print(emit->out, created_words(state->arena, finding, thread));
+	fputc('\n', emit->out);
+}
+
+static const char *lock_words(struct arena *arena, const struct report_finding *finding, uint32_t id)
+{
+	const struct report_lock *lock = model_lock(finding, id);
+
+	return arena_printf(arena, "`%s`", lock ? lock->name : "?");
+}
+
+/* "holding `a`, acquired here:" and its like; for an event whose stack follows. */
+static const char *event_words(struct arena *arena, const struct report_finding *finding,
+                               const struct report_event *event)
+{
+	static const char *const waits[] = {[DT_WAIT_FOREVER] = "",
+	                                    [DT_WAIT_TIMED] = " with a time limit",
+	                                    [DT_WAIT_TRY] = " without waiting (try)"};
+	const char *lock = lock_words(arena, finding, event->lock);
+	const char *shared = event->mode == DT_MODE_SHARED ? " for reading" : "";
+	const char *wait = (unsigned)event->wait <= DT_WAIT_TRY ? waits[event->wait] : "";
+	const struct report_thread *other = model_thread(finding, event->other_thread);
+
+	switch (event->kind) {
+	case DT_EVENT_HOLD:
+		return arena_printf(arena, "holding %s%s, acquired here:", lock, shared);
+	case DT_EVENT_ACQUIRE:
+		return arena_printf(arena, "wants %s%s%s here:", lock, shared, wait);
+	case DT_EVENT_WAIT:
+		if (event->other_thread && other)
+			return arena_printf(arena,
+			                    "waits for the end of %s here:", advice_thread(arena, other));
+		return arena_printf(arena, "waits on %s%s here:", lock, wait);
+	case DT_EVENT_SIGNAL:
+		return arena_printf(arena, "signals %s here:", lock);
+	case DT_EVENT_KINDS:
+		break;
+	}
+	return arena_printf(arena, "%s %s here:", dt_event_name(event->kind), lock);
+}
+
+/* Locks held besides the one whose HOLD event comes before: a gate would be one of these. */
+static const char *also_held(struct arena *arena, const struct report_finding *finding,
+                             const struct report_event *event, uint32_t said)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < event->holding_count; i++)
+		if (event->holding[i] != said)
+			list = arena_printf(arena, "%s%s%s", list, *list ? ", " : "",
+			                    lock_words(arena, finding, event->holding[i]));
+	return *list ? arena_printf(arena, "also holding %s", list) : NULL;
+}
+
+static void print_events(const struct emit *emit, const struct report_finding *finding)
+{
+	struct text_state *state = emit->state;
+	bool edge_begins = true;
+	uint32_t said = 0;
+
+	for (size_t i = 0; i < finding->event_count; i++) {
+		const struct report_event *event = &finding->events[i];
+		const char *also =
+		    event->kind == DT_EVENT_HOLD ? NULL : also_held(state->arena, finding, event, said);
+
+		if (edge_begins)
+			print_thread(emit, finding, event->thread);
+		if (also) {
+			fputs("    ", emit->out);
+			safe_print(emit->out, also);
+			fputc('\n', emit->out);
+		}
+		fputs("    ", emit->out);
+		safe_print(emit->out, event_words(state->arena, finding, event));
+		fputc('\n', emit->out);
+		print_stack(emit, "      ", &event->stack);
+		edge_begins = event->kind != DT_EVENT_HOLD;
+		said = event->kind == DT_EVENT_HOLD ? event->lock : 0;
+	}
+}
+
+/* Where each lock comes from, unless its name says so. */
+static void print_locks(const struct emit *emit, const struct report_finding *finding)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < finding->lock_count; i++) {
+		const struct report_lock *lock = &finding->locks[i];
+
+		if (!lock->origin || strstr(lock->name, lock->origin))
+			continue;
+		fputs(any ? "" : "\n", emit->out);
+		any = true;
+		fputs("  `", emit->out);
+		safe_print(emit->out, lock->name);
+		fputs("`: ", emit->out);
+		safe_print(emit->out, lock->kind);
+		fputc(' ', emit->out);
+		safe_print(emit->out, lock->origin);
+		fputc('\n', emit->out);
+	}
+}
+
+static void print_reason(const struct emit *emit, const struct report_finding *finding)
+{
+	if (!finding->reason)
+		return;
+	fprintf(emit->out, "  %s (%s): ", finding->filtered ? "No finding" : "Rated lower",
+	        dt_reason_name(finding->reason));
+	safe_print(emit->out, dt_reason_text(finding->reason));
+	if (finding->reason_lock) {
+		fputs(" (`", emit->out);
+		safe_print(emit->out, finding->reason_lock);
+		fputs("`)", emit->out);
+	}
+	fputc('\n', emit->out);
+}
+
+static void print_headline(const struct emit *emit, const struct report_finding *finding)
+{
+	const struct report_process *process = &emit->report->processes[finding->process];
+
+	if (finding->filtered) {
+		painted(emit, DIM, "filtered");
+	} else {
+		painted(emit, level_colour[finding->level], level_headline[finding->level]);
+	}
+	fprintf(emit->out, ": %s in ", finding->rule->name);
+	safe_print(emit->out, process->program);
+	fprintf(emit->out, " (pid %" PRId32 ")\n  ", process->pid);
+	painted(emit, BOLD, finding->message);
+	fputs(".\n", emit->out);
+	if (finding->count > 1)
+		fprintf(emit->out,
+		        "  Seen at these places %" PRIu64
+		        " times, with other objects or in other processes.\n",
+		        finding->count);
+}
+
+static void begin(struct emit *emit)
+{
+	struct text_state *state = must_realloc(NULL, 1, sizeof(*state));
+
+	*state = (struct text_state){.arena = arena_new()};
+	emit->state = state;
+}
+
+static void finding(struct emit *emit, const struct report_finding *found)
+{
+	if (found->known && !emit->verbose)
+		return;
+	print_headline(emit, found);
+	print_reason(emit, found);
+	if (found->known)
+		fputs("  Known: it is in the baseline.\n", emit->out);
+	if (found->filtered) {
+		fputc('\n', emit->out);
+		return;
+	}
+	print_events(emit, found);
+	print_locks(emit, found);
+	fputs("\n  ", emit->out);
+	painted(emit, BOLD, "What to change:");
+	fputc(' ', emit->out);
+	safe_print(emit->out, found->advice);
+	fprintf(emit->out, "\n  Fingerprint %s; see `detect explain %s`.\n\n", found->fingerprint,
+	        found->rule->name);
+}
+
+static void print_lines(const struct emit *emit, const char *const *lines, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fputs("detect: ", emit->out);
+		safe_print(emit->out, lines[i]);
+		fputc('\n', emit->out);
+	}
+}
+
+static void print_count(FILE *out, const char *before, uint64_t count, const char *what)
+{
+	fprintf(out, "%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+/* How much was seen goes with it: "no findings" over nothing promises nothing. */
+static void print_summary(const struct emit *emit)
+{
+	const struct report *report = emit->report;
+	const struct report_summary *summary = &report->summary;
+	uint64_t threads = 0, locks = 0, acquisitions = 0;
+
+	for (size_t i = 0; i < report->process_count; i++) {
+		threads += report->processes[i].threads;
+		locks += report->processes[i].locks;
+		acquisitions += report->processes[i].acquisitions;
+	}
+	fputs("SUMMARY: libdetect: ", emit->out);
+	print_count(emit->out, "", summary->levels[DT_LEVEL_ERROR], "error");
+	print_count(emit->out, ", ", summary->levels[DT_LEVEL_WARNING], "warning");
+	print_count(emit->out, ", ", summary->levels[DT_LEVEL_NOTE], "note");
+	if (summary->suppressed)
+		fprintf(emit->out, ", %zu suppressed", summary->suppressed);
+	if (summary->known)
+		fprintf(emit->out, ", %zu known", summary->known);
+	fprintf(emit->out, " (seen: %zu process%s", report->process_count,
+	        report->process_count == 1 ? "" : "es");
+	print_count(emit->out, ", ", threads, "thread");
+	print_count(emit->out, ", ", locks, "lock");
+	print_count(emit->out, ", ", acquisitions, "distinct acquisition");
+	fputs(")\n", emit->out);
+}
+
+static void end(struct emit *emit)
+{
+	struct text_state *state = emit->state;
+	const struct report_summary *summary = &emit->report->summary;
+	size_t counted = summary->levels[DT_LEVEL_ERROR] + summary->levels[DT_LEVEL_WARNING] +
+	                 summary->levels[DT_LEVEL_NOTE];
+
+	print_lines(emit, emit->report->notices, emit->report->notice_count);
+	if (emit->verbose)
+		print_lines(emit, emit->report->remarks, emit->report->remark_count);
+	if (!emit->quiet || counted)
+		print_summary(emit);
+	arena_free(state->arena);
+	free(state);
+	emit->state = NULL;
+}
+
+const struct emitter emit_text = {
+    .name = "text",
+    .summary = "for people",
+    .begin = begin,
+    .finding = finding,
+    .end = end,
+};

@@ -1,0 +1,102 @@
+/* Locks and threads are collected first, in order of appearance, each once; then the events link to
+ * them by id. */
+#include "finding.h"
+
+#include <string.h>
+
+#include "advice.h"
+#include "fingerprint.h"
+#include "names.h"
+
+static void add_lock(struct resolve *resolve, struct report_finding *finding, uint32_t id)
+{
+	if (id && !model_lock(finding, id))
+		finding->locks[finding->lock_count++] = names_lock(resolve, id);
+}
+
+static void add_thread(struct resolve *resolve, struct report_finding *finding, uint32_t id)
+{
+	if (id && !model_thread(finding, id))
+		finding->threads[finding->thread_count++] = resolve_thread(resolve, id);
+}
+
+static void collect_locks(struct resolve *resolve, struct report_finding *finding,
+                          const struct dt_finding *found)
+{
+	size_t most = found->lock_count + 1;
+
+	for (uint32_t i = 0; i < found->event_count; i++)
+		most += 1 + found->events[i].holding_count;
+	finding->locks = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->locks));
+	for (uint32_t i = 0; i < found->lock_count; i++)
+		add_lock(resolve, finding, found->locks[i]);
+	finding->cycle_lock_count = finding->lock_count;
+	for (uint32_t i = 0; i < found->event_count; i++) {
+		add_lock(resolve, finding, found->events[i].lock);
+		for (uint32_t h = 0; h < found->events[i].holding_count; h++)
+			add_lock(resolve, finding, found->events[i].holding[h]);
+	}
+	add_lock(resolve, finding, found->reason_lock);
+	names_number(resolve_arena(resolve), finding->locks, finding->lock_count);
+}
+
+static void collect_threads(struct resolve *resolve, struct report_finding *finding,
+                            const struct dt_finding *found)
+{
+	size_t most = 3 * (size_t)found->event_count;
+
+	finding->threads = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->threads));
+	for (uint32_t i = 0; i < found->event_count; i++) {
+		add_thread(resolve, finding, found->events[i].thread);
+		add_thread(resolve, finding, found->events[i].other_thread);
+	}
+	/* Who created them, so that "created by thread 1" can be looked up. */
+	for (size_t i = 0, acting = finding->thread_count; i < acting && finding->thread_count < most; i++)
+		add_thread(resolve, finding, finding->threads[i].parent);
+}
+
+static struct report_event resolve_event(struct resolve *resolve, const struct dt_event *event)
+{
+	size_t holding_bytes = event->holding_count * sizeof(*event->holding);
+	uint32_t *holding = arena_alloc(resolve_arena(resolve), holding_bytes);
+
+	if (holding_bytes)
+		memcpy(holding, event->holding, holding_bytes);
+	return (struct report_event){
+	    .kind = event->kind,
+	    .thread = event->thread,
+	    .lock = event->lock,
+	    .other_thread = event->other_thread,
+	    .op = event->op,
+	    .mode = event->mode,
+	    .wait = event->wait,
+	    .holding = holding,
+	    .holding_count = event->holding_count,
+	    .stack = resolve_stack(resolve, event->stack),
+	};
+}
+
+struct report_finding finding_resolve(struct resolve *resolve, const struct dt_finding *found)
+{
+	struct arena *arena = resolve_arena(resolve);
+	struct report_finding finding = {
+	    .rule = &dt_rules[found->rule],
+	    .level = found->level,
+	    .tier = found->tier,
+	    .reason = found->reason,
+	    .filtered = found->filtered,
+	    .count = found->count ? found->count : 1,
+	    .event_count = found->event_count,
+	};
+
+	collect_locks(resolve, &finding, found);
+	collect_threads(resolve, &finding, found);
+	const struct report_lock *reason_lock = model_lock(&finding, found->reason_lock);
+	finding.reason_lock = reason_lock ? reason_lock->name : NULL;
+	finding.events = arena_alloc(arena, found->event_count * sizeof(*finding.events));
+	for (uint32_t i = 0; i < found->event_count; i++)
+		finding.events[i] = resolve_event(resolve, &found->events[i]);
+	finding.fingerprint = fingerprint_make(arena, &finding);
+	advice_write(arena, &finding);
+	return finding;
+}

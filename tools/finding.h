@@ -1,0 +1,10 @@
+/* finding.h: a finding in the engine's ids into one of strings. */
+#ifndef TOOLS_FINDING_H
+#define TOOLS_FINDING_H
+
+#include "resolve.h"
+
+/* All but `process`, `known` and `suppressed`. In the resolver's arena. */
+struct report_finding finding_resolve(struct resolve *resolve, const struct dt_finding *found);
+
+#endif

@@ -1,0 +1,121 @@
+/* model.h: the resolved report: what the emitters get. Pure data, all strings, no ids of the
+ * engine's tables but those that link a finding's own parts to each other.
+ *
+ * Strings come from the program under test: any bytes, so an emitter escapes them as its format
+ * asks. Memory: the report's arena; valid until report_free. */
+#ifndef TOOLS_MODEL_H
+#define TOOLS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <detect/finding.h>
+
+struct report_frame {
+	const char *function; /* NULL: no symbol */
+	const char *file;     /* NULL: no line information */
+	unsigned line, column;
+	const char *module; /* path of the object file; NULL: none is known */
+	uint64_t offset;    /* link-time address in the module, or the bare address without one */
+	bool inlined;       /* has no frame of its own: inlined into the one that follows */
+	bool inferred;      /* from a cache, not seen at this acquisition */
+};
+
+struct report_stack {
+	struct report_frame *frames; /* innermost first */
+	size_t count;
+	bool truncated; /* there were more */
+};
+
+struct report_lock {
+	uint32_t id;            /* the log's */
+	const char *name;       /* unique within its finding */
+	const char *class_name; /* stable across runs: no index, no line */
+	const char *kind;       /* "mutex", "rwlock", … */
+	const char *origin;     /* "allocated at cache.c:88 in cache_new"; NULL when there is none */
+};
+
+struct report_thread {
+	uint32_t id;       /* the log's */
+	int32_t tid;       /* the kernel's; 0: not known */
+	const char *name;  /* NULL: never named */
+	const char *start; /* start function; NULL: not seen (main, foreign thread) */
+	uint32_t parent;   /* 0: not seen */
+	struct report_stack created;
+};
+
+struct report_event {
+	enum dt_event_kind kind;
+	uint32_t thread;       /* struct report_thread.id */
+	uint32_t lock;         /* struct report_lock.id; 0: none */
+	uint32_t other_thread; /* the thread that is joined; 0: none */
+	enum dt_op op;
+	enum dt_mode mode;
+	enum dt_wait wait;
+	const uint32_t *holding; /* ids, outermost first */
+	size_t holding_count;
+	struct report_stack stack;
+};
+
+struct report_process {
+	int32_t pid, ppid;
+	uint64_t start_ns;
+	const char *program;     /* what it is called: the last part of its executable's path */
+	const char *const *argv; /* argc strings */
+	size_t argc;
+	bool exited, signalled, execed, live;
+	int exit_status, signal; /* valid with exited, signalled */
+	uint32_t threads, locks, acquisitions;
+};
+
+struct report_finding {
+	const struct dt_rule *rule;
+	enum dt_level level;
+	enum dt_tier tier;
+	enum dt_reason reason;
+	bool filtered;           /* a candidate that is no finding, and why is in `reason` */
+	const char *reason_lock; /* name, or NULL */
+	bool known;              /* in the baseline */
+	bool suppressed;
+	size_t process; /* index: where it was seen first */
+	uint64_t count;
+	const char *fingerprint;
+	const char *message;       /* one sentence */
+	const char *advice;        /* what to change */
+	struct report_lock *locks; /* first the cycle's, in its order, then the others that are held */
+	size_t lock_count, cycle_lock_count;
+	struct report_thread *threads;
+	size_t thread_count;
+	struct report_event *events;
+	size_t event_count;
+};
+
+struct report_summary {
+	size_t levels[DT_LEVEL_ERROR + 1]; /* by enum dt_level: what counts */
+	size_t suppressed, known;
+};
+
+struct report {
+	struct report_process *processes; /* by start time */
+	size_t process_count;
+	struct report_finding *findings; /* errors, warnings, notes, and last the filtered candidates */
+	size_t finding_count;
+	const char **notices; /* what limits the report: each one line */
+	size_t notice_count;
+	const char **remarks; /* for --verbose */
+	size_t remark_count;
+	struct report_summary summary;
+};
+
+/* By id; NULL when the finding has none of that id. */
+const struct report_lock *model_lock(const struct report_finding *finding, uint32_t id);
+const struct report_thread *model_thread(const struct report_finding *finding, uint32_t id);
+
+/* "error", "warning", "note". */
+const char *model_level_name(enum dt_level level);
+
+/* The last part of a path. */
+const char *model_base_name(const char *path);
+
+#endif

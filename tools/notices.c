@@ -1,0 +1,40 @@
+/* One row a counter of the log's header. A missing fact can hide a finding, and a missing release
+ * can look like one, so nothing that was lost goes unsaid. */
+#include "notices.h"
+
+static const char *const counter_texts[DT_COUNTERS] = {
+    [DT_COUNT_DROPPED] =
+        "records found no room in the log and were dropped: findings can be missing (see --log-size)",
+    [DT_COUNT_FOLDED] = "acquisitions were kept by lock class only, over the budget: single objects can't be "
+                        "told apart there",
+    [DT_COUNT_HELD_OVERFLOW] = "acquisitions were left out: more locks held at once than are kept",
+    [DT_COUNT_LOCKS_LOST] = "locks were not followed: the table of locks was full",
+    [DT_COUNT_STACKS_LOST] = "stacks were not kept: the table of stacks was full",
+    [DT_COUNT_ACQS_LOST] = "acquisitions were not recorded: the table was full",
+    [DT_COUNT_SEGMENTS_LOST] =
+        "orderings between threads were not kept: findings can be false for that reason",
+    [DT_COUNT_SIGHTINGS_LOST] = "sightings were over the bound kept for one acquisition",
+    [DT_COUNT_ONLINE_STOPPED] = NULL, /* the report is complete all the same */
+    [DT_COUNT_THREADS_LOST] = "threads were not followed: the table of threads was full",
+};
+
+void notices_of_facts(const struct dt_facts *facts, const char *who, struct arena *arena,
+                      void (*add)(void *context, const char *notice), void *context)
+{
+	for (int counter = 0; counter < DT_COUNTERS; counter++) {
+		unsigned long long count = dt_facts_counter(facts, (enum dt_counter)counter);
+		if (count && counter_texts[counter])
+			add(context, arena_printf(arena, "%s: %llu %s", who, count, counter_texts[counter]));
+	}
+	unsigned long long unfinished = dt_facts_unfinished(facts), dangling = dt_facts_dangling(facts);
+	if (unfinished)
+		add(context,
+		    arena_printf(
+		        arena, "%s: %llu records were never finished (their thread was killed while writing)",
+		        who, unfinished));
+	if (dangling)
+		add(context,
+		    arena_printf(
+		        arena, "%s: %llu records refer to others that are not in the log, and were left out",
+		        who, dangling));
+}

@@ -1,0 +1,267 @@
+/* argp prints two lines for a wrong option (what is wrong, and where the help is). The second goes
+ * to a stream that swallows it; our own messages go through say_usage. */
+#include "options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "say.h"
+
+enum { KEY_EXITCODE = 0x100, KEY_FAIL_ON, KEY_SUPPRESSIONS, KEY_BASELINE, KEY_COLOUR, KEY_PREFER_WRITER };
+
+static const struct argp_option rows[] = {
+    {"format", 'f', "FORMAT", 0, "Format of the report; text is the default", 1},
+    {"report", 'r', "FILE", 0, "Where the report goes; - is stdout", 1},
+    {"exitcode", KEY_EXITCODE, "N", 0, "Exit status when there are findings at or above --fail-on (66)", 1},
+    {"fail-on", KEY_FAIL_ON, "LEVEL", 0, "error, warning (default), note or never", 1},
+    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "Findings to leave out; can be given again", 1},
+    {"baseline", KEY_BASELINE, "FILE", 0, "JSON report of an earlier run: only new findings count", 1},
+    {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
+     "Take every rwlock as one where a waiting writer holds back new readers", 1},
+    {"verbose", 'v', NULL, 0, "Also what was filtered, and why; what is known; unused suppressions", 1},
+    {"quiet", 'q', NULL, 0, "No summary line when there is no finding", 1},
+    {"color", KEY_COLOUR, "WHEN", OPTION_ARG_OPTIONAL, "Colour in text: auto (default), always, never", 1},
+    {0},
+};
+
+unsigned long options_number(const char *option, const char *text, unsigned long least, unsigned long most)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long value = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || value < least || value > most)
+		say_usage("%s: '%s' is no number from %lu to %lu", option, text, least, most);
+	return value;
+}
+
+size_t options_word(const char *option, const char *text, const char *const *words)
+{
+	const char *list = "";
+	size_t i;
+
+	for (i = 0; words[i]; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	for (i = 0; words[i]; i++)
+		list = must_printf("%s%s%s", list, i ? ", " : "", words[i]); /* freed by the exit */
+	say_usage("%s: '%s' is none of: %s", option, text, list);
+}
+
+bool options_yes_no(const char *option, const char *text)
+{
+	static const char *const words[] = {"no", "yes", NULL};
+
+	return options_word(option, text, words);
+}
+
+static const struct emitter *find_format(const char *name)
+{
+	const struct emitter *emitter = emit_find(name);
+	const char *names[16] = {NULL};
+
+	for (size_t i = 0; i + 1 < sizeof(names) / sizeof(*names) && emit_nth(i); i++)
+		names[i] = emit_nth(i)->name;
+	if (!emitter)
+		options_word("--format", name, names);
+	return emitter;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	static const char *const levels[] = {[FAIL_ON_NOTE] = "note",
+	                                     [FAIL_ON_WARNING] = "warning",
+	                                     [FAIL_ON_ERROR] = "error",
+	                                     [FAIL_NEVER] = "never",
+	                                     NULL};
+	static const char *const colours[] = {"auto", "always", "never", NULL};
+	struct report_options *options = state->input;
+	char *why = NULL;
+
+	switch (key) {
+	case 'f':
+		options->emitter = find_format(value);
+		return 0;
+	case 'r':
+		options->report_path = value;
+		return 0;
+	case KEY_EXITCODE:
+		options->exitcode = (int)options_number("--exitcode", value, 0, 255);
+		options->exitcode_given = true;
+		return 0;
+	case KEY_FAIL_ON:
+		options->fail_on = (enum fail_on)options_word("--fail-on", value, levels);
+		return 0;
+	case KEY_SUPPRESSIONS:
+		if (!options->suppressions)
+			options->suppressions = suppress_open();
+		why = suppress_load(options->suppressions, value);
+		break;
+	case KEY_BASELINE:
+		if (!options->baseline)
+			options->baseline = baseline_open();
+		why = baseline_load(options->baseline, value);
+		break;
+	case KEY_COLOUR:
+		options->colour = value ? colours[options_word("--color", value, colours)] : "always";
+		return 0;
+	case KEY_PREFER_WRITER:
+		options->prefer_writer = true;
+		return 0;
+	case 'v':
+		options->verbose = true;
+		return 0;
+	case 'q':
+		options->quiet = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	if (why)
+		say_usage("%s", why);
+	return 0;
+}
+
+/* The list of formats comes from their table. */
+static char *help_filter(int key, const char *text, void *input)
+{
+	char *list = NULL;
+
+	(void)input;
+	for (size_t i = 0; key == 'f' && emit_nth(i); i++) {
+		char *longer = must_printf("%s%s%s (%s)", list ? list : text, i ? ", " : ": ",
+		                           emit_nth(i)->name, emit_nth(i)->summary);
+		free(list);
+		list = longer;
+	}
+	return list ? list : (char *)(uintptr_t)text;
+}
+
+const struct argp report_options_argp = {.options = rows, .parser = parse, .help_filter = help_filter};
+
+void options_init(struct report_options *options)
+{
+	*options = (struct report_options){
+	    .emitter = &emit_text,
+	    .exitcode = STATUS_FINDINGS,
+	    .fail_on = FAIL_ON_WARNING,
+	    .colour = "auto",
+	};
+}
+
+void options_close(struct report_options *options)
+{
+	suppress_close(options->suppressions);
+	baseline_close(options->baseline);
+}
+
+/* The root parser: before all others, turn argp's second line off. */
+struct parse_input {
+	void *input;
+	FILE *swallow;
+};
+
+static error_t parse_root(int key, char *value, struct argp_state *state)
+{
+	struct parse_input *input = state->input;
+
+	(void)value;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = input->input;
+	state->err_stream = input->swallow;
+	return 0;
+}
+
+void options_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input)
+{
+	const struct argp_child children[] = {{.argp = argp}, {0}};
+	const struct argp root = {.parser = parse_root, .children = children};
+	struct parse_input root_input = {.input = input,
+	                                 .swallow = fopencookie(NULL, "w", (cookie_io_functions_t){0})};
+
+	if (!root_input.swallow)
+		say_out_of_memory();
+	error_t err = argp_parse(&root, argc, argv, flags, NULL, &root_input);
+	fclose(root_input.swallow);
+	if (err)
+		say_usage("%s", strerror(err));
+}
+
+void options_open_report(struct report_options *options, FILE *usual)
+{
+	const char *path = options->report_path;
+
+	options->report_file = usual;
+	if (!path)
+		return;
+	if (strcmp(path, "-") == 0) {
+		options->report_file = stdout;
+		return;
+	}
+	/* Not truncated yet: an earlier report stays until there is a new one. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	options->report_file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!options->report_file)
+		say_usage("--report: %s: %s", path, strerror(errno));
+}
+
+static bool wants_colour(const struct report_options *options)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (strcmp(options->colour, "auto"))
+		return strcmp(options->colour, "always") == 0;
+	return !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0) &&
+	       isatty(fileno(options->report_file));
+}
+
+void options_say_notices(const struct report_options *options, const struct report *report)
+{
+	FILE *out = options->report_file;
+
+	if (options->emitter == &emit_text && (out == stderr || isatty(fileno(out))))
+		return;
+	for (size_t i = 0; i < report->notice_count; i++)
+		say("%s", report->notices[i]);
+}
+
+bool options_emit(struct report_options *options, const struct report *report)
+{
+	FILE *out = options->report_file;
+	struct stat st;
+	struct emit emit = {
+	    .out = out,
+	    .report = report,
+	    .colour = wants_colour(options),
+	    .verbose = options->verbose,
+	    .quiet = options->quiet,
+	};
+	bool is_standard = out == stdout || out == stderr;
+
+	if (!is_standard && fstat(fileno(out), &st) == 0 && S_ISREG(st.st_mode) &&
+	    ftruncate(fileno(out), 0) < 0) {
+		say("--report: %s: %s", options->report_path, strerror(errno));
+		return false;
+	}
+	bool written = emit_report(options->emitter, &emit);
+	if (!is_standard && fclose(out) != 0)
+		written = false;
+	if (!written)
+		say("the report could not be written to %s: %s",
+		    is_standard ? "its stream" : options->report_path, strerror(errno));
+	return written;
+}
+
+int options_status(const struct report_options *options, const struct report *report, int otherwise)
+{
+	for (int level = DT_LEVEL_ERROR; level >= (int)options->fail_on; level--)
+		if (report->summary.levels[level])
+			return options->exitcode;
+	return otherwise;
+}

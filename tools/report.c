@@ -1,0 +1,285 @@
+/* One process's facts are in memory at a time; what stays is the resolved findings.
+ *
+ * Findings with one fingerprint and one program are one bug, whichever processes showed it: the
+ * first of the highest level stands for all, with their counts added. */
+#include "report.h"
+
+#include <detect/check.h>
+#include <detect/log_read.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <uthash.h>
+
+#include "finding.h"
+#include "notices.h"
+#include "say.h"
+
+struct merged {
+	const char *key; /* what makes two findings one */
+	struct report_finding finding;
+	UT_hash_handle hh; /* in order of arrival */
+};
+
+struct report_builder {
+	struct report_settings settings;
+	struct arena *arena;
+	struct symbols *symbols;
+	struct merged *merged;
+	struct report report;
+	struct resolve *resolve; /* of the log that is being added */
+};
+
+struct report_builder *report_open(const struct report_settings *settings)
+{
+	struct report_builder *builder = must_realloc(NULL, 1, sizeof(*builder));
+
+	*builder =
+	    (struct report_builder){.settings = *settings, .arena = arena_new(), .symbols = symbols_open()};
+	if (!builder->symbols)
+		say_out_of_memory();
+	return builder;
+}
+
+void report_close(struct report_builder *builder)
+{
+	if (!builder)
+		return;
+	HASH_CLEAR(hh, builder->merged);
+	symbols_close(builder->symbols);
+	free(builder->report.processes);
+	free(builder->report.findings);
+	free(builder->report.notices);
+	free(builder->report.remarks);
+	arena_free(builder->arena);
+	free(builder);
+}
+
+static void add_line(struct arena *arena, const char ***lines, size_t *count, const char *line)
+{
+	*lines = must_realloc(*lines, *count + 1, sizeof(**lines));
+	(*lines)[(*count)++] = arena_copy(arena, line);
+}
+
+void report_add_notice(struct report_builder *builder, const char *notice)
+{
+	add_line(builder->arena, &builder->report.notices, &builder->report.notice_count, notice);
+}
+
+static void add_notice(void *context, const char *notice)
+{
+	report_add_notice(context, notice);
+}
+
+static void add_remark(struct report_builder *builder, const char *remark)
+{
+	add_line(builder->arena, &builder->report.remarks, &builder->report.remark_count, remark);
+}
+
+static const char *program_name(struct arena *arena, const struct dt_process *process)
+{
+	if (process->exe && *process->exe)
+		return arena_copy(arena, model_base_name(process->exe));
+	if (process->argv && process->argc && *process->argv[0])
+		return arena_copy(arena, model_base_name(process->argv[0]));
+	return "unknown program";
+}
+
+/* Gone, or a zombie that nobody has waited for yet, answers the same; the reader says "still runs"
+ * only of what kill can reach. */
+static bool is_live(const struct report_process *process)
+{
+	return !process->exited && !process->execed && process->pid > 0 &&
+	       (kill(process->pid, 0) == 0 || errno == EPERM);
+}
+
+/* What waitpid said is known of the process that was started, in its last image. */
+static void take_wait_status(struct report_process *process, int wait_status)
+{
+	process->exited = WIFEXITED(wait_status);
+	process->exit_status = process->exited ? WEXITSTATUS(wait_status) : 0;
+	process->signalled = WIFSIGNALED(wait_status);
+	process->signal = process->signalled ? WTERMSIG(wait_status) : 0;
+}
+
+static struct report_process *add_process(struct report_builder *builder, const struct dt_facts *facts)
+{
+	const struct dt_process *process = dt_facts_process(facts);
+	const struct report_settings *settings = &builder->settings;
+	struct report *report = &builder->report;
+	size_t argc = process->argv ? process->argc : 0;
+	const char **argv = arena_alloc(builder->arena, (argc + 1) * sizeof(*argv));
+
+	for (size_t i = 0; i < argc; i++)
+		argv[i] = arena_copy(builder->arena, process->argv[i]);
+	report->processes =
+	    must_realloc(report->processes, report->process_count + 1, sizeof(*report->processes));
+	struct report_process *added = &report->processes[report->process_count++];
+	*added = (struct report_process){
+	    .pid = process->pid,
+	    .ppid = process->ppid,
+	    .start_ns = process->start_ns,
+	    .program = program_name(builder->arena, process),
+	    .argv = argv,
+	    .argc = argc,
+	    .exited = process->exited,
+	    .exit_status = process->exited ? process->status : 0,
+	    .execed = process->execed,
+	    .threads = dt_facts_thread_count(facts),
+	    .locks = dt_facts_lock_count(facts),
+	    .acquisitions = dt_facts_acq_count(facts),
+	};
+	if (settings->child_pid && added->pid == settings->child_pid) {
+		if (!added->execed)
+			take_wait_status(added, settings->child_wait_status);
+	} else if (settings->check_live) {
+		added->live = is_live(added);
+	}
+	return added;
+}
+
+static void merge_finding(void *context, const struct dt_finding *found)
+{
+	struct report_builder *builder = context;
+	struct report_finding finding = finding_resolve(builder->resolve, found);
+	size_t process = builder->report.process_count - 1;
+	const char *program = builder->report.processes[process].program;
+	const char *key =
+	    arena_printf(builder->arena, "%s %d %s", finding.fingerprint, finding.filtered, program);
+	struct merged *merged;
+
+	finding.process = process;
+	HASH_FIND_STR(builder->merged, key, merged);
+	if (!merged) {
+		merged = arena_alloc(builder->arena, sizeof(*merged));
+		merged->key = key;
+		merged->finding = finding;
+		HASH_ADD_KEYPTR(hh, builder->merged, merged->key, strlen(merged->key), merged);
+		return;
+	}
+	uint64_t count = merged->finding.count + finding.count;
+	if (finding.level > merged->finding.level)
+		merged->finding = finding;
+	merged->finding.count = count;
+}
+
+static void note_log_state(struct report_builder *builder, const struct log_file *log, enum dt_err err,
+                           uint64_t bad_offset)
+{
+	const char *path = log->path;
+
+	if (err == DT_ERR_CORRUPT)
+		report_add_notice(builder,
+		                  arena_printf(builder->arena,
+		                               "%s: corrupt at offset %llu; what came before it is reported",
+		                               path, (unsigned long long)bad_offset));
+	else if (err)
+		report_add_notice(
+		    builder, arena_printf(builder->arena, "%s: could not be read (error %d)", path, err));
+}
+
+static void analyse(struct report_builder *builder, struct dt_facts *facts, const char *who)
+{
+	const struct dt_check_options options = {
+	    .rwlock_prefer_writer = builder->settings.prefer_writer,
+	    .want_filtered = builder->settings.want_filtered,
+	};
+	struct dt_analysis analysis = {0};
+
+	builder->resolve = resolve_open(facts, builder->symbols, builder->arena);
+	if (dt_analyse(facts, &dt_alloc_libc, &options, merge_finding, builder, &analysis) != DT_OK)
+		say_out_of_memory();
+	resolve_close(builder->resolve);
+	builder->resolve = NULL;
+	if (analysis.bounded)
+		report_add_notice(
+		    builder,
+		    arena_printf(
+		        builder->arena,
+		        "%s: the search for cycles was stopped at its bound: findings can be missing", who));
+}
+
+void report_add(struct report_builder *builder, const struct log_file *log)
+{
+	struct dt_facts *facts;
+	uint64_t bad_offset = 0;
+
+	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK)
+		say_out_of_memory();
+	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
+	if (err == DT_ERR_NOMEM)
+		say_out_of_memory();
+	note_log_state(builder, log, err, bad_offset);
+	const struct report_process *process = add_process(builder, facts);
+	const char *who = arena_printf(builder->arena, "%s (pid %d)", process->program, process->pid);
+	notices_of_facts(facts, who, builder->arena, add_notice, builder);
+	if (process->live)
+		report_add_notice(
+		    builder,
+		    arena_printf(builder->arena, "%s still runs: this is what its log says up to now", who));
+	analyse(builder, facts, who);
+	dt_facts_free(facts);
+}
+
+static int rank(const struct report_finding *finding)
+{
+	return finding->filtered ? DT_LEVEL_ERROR + 1 : DT_LEVEL_ERROR - (int)finding->level;
+}
+
+/* Stable: within a rank in order of arrival. */
+static void lay_out_findings(struct report_builder *builder)
+{
+	struct report *report = &builder->report;
+
+	report->findings = must_realloc(NULL, HASH_COUNT(builder->merged), sizeof(*report->findings));
+	for (int r = 0; r <= DT_LEVEL_ERROR + 1; r++)
+		for (struct merged *merged = builder->merged; merged; merged = merged->hh.next)
+			if (rank(&merged->finding) == r)
+				report->findings[report->finding_count++] = merged->finding;
+}
+
+static void judge(struct report_finding *finding, struct report_summary *summary,
+                  struct suppressions *suppressions, const struct baseline *baseline)
+{
+	if (finding->filtered)
+		return;
+	if (suppressions && suppress_match(suppressions, finding)) {
+		finding->suppressed = true;
+		summary->suppressed++;
+	} else if (baseline && baseline_has(baseline, finding->fingerprint)) {
+		finding->known = true;
+		summary->known++;
+	} else {
+		summary->levels[finding->level]++;
+	}
+}
+
+const struct report *report_finish(struct report_builder *builder, struct suppressions *suppressions,
+                                   const struct baseline *baseline)
+{
+	struct report *report = &builder->report;
+	const char *line;
+
+	lay_out_findings(builder);
+	for (size_t i = 0; i < report->finding_count; i++)
+		judge(&report->findings[i], &report->summary, suppressions, baseline);
+	for (size_t i = 0; (line = symbols_warning(builder->symbols, i)); i++)
+		report_add_notice(builder, line);
+	for (size_t i = 0; suppressions && (line = suppress_unused(suppressions, i)); i++)
+		add_remark(builder, arena_printf(builder->arena, "suppression never used: %s", line));
+	return report;
+}
+
+const struct report *report_of_logs(struct report_builder *builder, struct log_set *logs,
+                                    struct suppressions *suppressions, const struct baseline *baseline)
+{
+	logs_sort(logs);
+	for (size_t i = 0; i < logs->notice_count; i++)
+		report_add_notice(builder, logs->notices[i]);
+	for (size_t i = 0; i < logs->count; i++)
+		report_add(builder, &logs->files[i]);
+	return report_finish(builder, suppressions, baseline);
+}
