@@ -125,14 +125,14 @@ static void run_program(struct run_arguments *arguments, const struct program *p
 	shim_environment_free(environment);
 }
 
-/* True when the logs can go: nothing found, nothing left running, everything written. */
-static bool is_clean(const struct report *report, bool written)
+/* True when the logs can go: nothing found and nothing left running. */
+static bool is_clean(const struct report *report)
 {
 	for (size_t i = 0; i < report->process_count; i++)
 		if (report->processes[i].live)
 			return false;
-	return written && report->summary.levels[DT_LEVEL_ERROR] == 0 &&
-	       report->summary.levels[DT_LEVEL_WARNING] == 0 && report->summary.levels[DT_LEVEL_NOTE] == 0;
+	return report->summary.levels[DT_LEVEL_ERROR] == 0 && report->summary.levels[DT_LEVEL_WARNING] == 0 &&
+	       report->summary.levels[DT_LEVEL_NOTE] == 0;
 }
 
 static int report_run(struct run_arguments *arguments, struct log_dir *dir, struct log_set *logs,
@@ -149,14 +149,19 @@ static int report_run(struct run_arguments *arguments, struct log_dir *dir, stru
 	const struct report *report =
 	    report_of_logs(builder, logs, arguments->options.suppressions, arguments->options.baseline);
 
+	bool clean = is_clean(report);
+	if ((dir->temporary && !clean) || dir->own_folder) {
+		char *line = must_printf("the logs are in %s", dir->path);
+		report_add_notice(builder, line);
+		free(line);
+	}
 	options_say_notices(&arguments->options, report);
 	bool written = options_emit(&arguments->options, report);
-	bool clean = is_clean(report, written);
+	if (!written && dir->temporary && clean)
+		say("the logs are in %s", dir->path);
 	int status = written ? options_status(&arguments->options, report, child_status(child->wait_status))
 	                     : STATUS_USAGE;
-	if ((dir->temporary && !clean) || dir->own_folder)
-		say("the logs are in %s", dir->path);
-	log_dir_close(dir, clean);
+	log_dir_close(dir, clean && written);
 	report_close(builder);
 	return status;
 }

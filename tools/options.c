@@ -15,7 +15,7 @@
 enum { KEY_EXITCODE = 0x100, KEY_FAIL_ON, KEY_SUPPRESSIONS, KEY_BASELINE, KEY_COLOUR, KEY_PREFER_WRITER };
 
 static const struct argp_option rows[] = {
-    {"format", 'f', "FORMAT", 0, "Format of the report; text is the default", 1},
+    {"format", 'f', "FORMAT", 0, "Format of the report, text by default: ", 1},
     {"report", 'r', "FILE", 0, "Where the report goes; - is stdout", 1},
     {"exitcode", KEY_EXITCODE, "N", 0, "Exit status when there are findings at or above --fail-on (66)", 1},
     {"fail-on", KEY_FAIL_ON, "LEVEL", 0, "error, warning (default), note or never", 1},
@@ -130,16 +130,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 /* The list of formats comes from their table. */
 static char *help_filter(int key, const char *text, void *input)
 {
-	char *list = NULL;
+	const char *list = text;
 
 	(void)input;
-	for (size_t i = 0; key == 'f' && emit_nth(i); i++) {
-		char *longer = must_printf("%s%s%s (%s)", list ? list : text, i ? ", " : ": ",
-		                           emit_nth(i)->name, emit_nth(i)->summary);
-		free(list);
-		list = longer;
-	}
-	return list ? list : (char *)(uintptr_t)text;
+	for (size_t i = 0; key == 'f' && emit_nth(i); i++)
+		list = must_printf("%s%s%s", list, i ? ", " : "", emit_nth(i)->name); /* freed by the exit */
+	return (char *)(uintptr_t)list;
 }
 
 const struct argp report_options_argp = {.options = rows, .parser = parse, .help_filter = help_filter};
