@@ -1,0 +1,40 @@
+/* Five philosophers, five forks, and each takes the fork with the lower number first. */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { SEATS = 5 };
+
+static pthread_mutex_t forks[SEATS] = {
+    PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+    PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+};
+static int meals[SEATS];
+
+static void *philosopher(void *argument)
+{
+	int seat = (int)(intptr_t)argument;
+	int left = seat, right = (seat + 1) % SEATS;
+	int first = left < right ? left : right;
+	int second = left < right ? right : left;
+
+	pthread_mutex_lock(&forks[first]);
+	pthread_mutex_lock(&forks[second]);
+	meals[seat]++;
+	pthread_mutex_unlock(&forks[second]);
+	pthread_mutex_unlock(&forks[first]);
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t threads[SEATS];
+
+	for (int i = 0; i < SEATS; i++)
+		pthread_create(&threads[i], NULL, philosopher, (void *)(intptr_t)i);
+	for (int i = 0; i < SEATS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < SEATS; i++)
+		printf("philosopher %d: %d meal\n", i, meals[i]);
+	return 0;
+}

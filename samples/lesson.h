@@ -1,0 +1,26 @@
+/* lesson.h: a barrier that a deadlock detector does not see.
+ *
+ * The lessons force the lucky schedule in which their bug does no harm, so that they end by
+ * themselves every time. A real barrier would order the threads, and then there would be no bug.
+ * So this one is made of an atomic counter and sched_yield only, and no tool takes it for
+ * synchronisation.
+ *
+ *   lesson_step(n)   wait until n steps were made, then make the next one
+ *
+ * Steps are made in the order 0, 1, 2, …, each by one thread. One program, one source file: the
+ * counter is the file's own. */
+#ifndef LESSON_H
+#define LESSON_H
+
+#include <sched.h>
+
+static int lesson_steps;
+
+static inline void lesson_step(int n)
+{
+	while (__atomic_load_n(&lesson_steps, __ATOMIC_ACQUIRE) != n)
+		sched_yield();
+	__atomic_store_n(&lesson_steps, n + 1, __ATOMIC_RELEASE);
+}
+
+#endif
