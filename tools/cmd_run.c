@@ -166,6 +166,40 @@ static int report_run(struct run_arguments *arguments, struct log_dir *dir, stru
 	return status;
 }
 
+/* From the finished child to the exit status. */
+static int report_logs(struct run_arguments *arguments, const char *program, struct log_dir *dir,
+                       const struct child *child)
+{
+	struct log_set logs;
+	int status = STATUS_USAGE;
+
+	logs_open(&logs);
+	char *why = logs_add(&logs, dir->path);
+	if (why) {
+		say("%s left no log, so nothing was seen: %s", program, why);
+		free(why);
+		log_dir_close(dir, true);
+	} else {
+		status = report_run(arguments, dir, &logs, child);
+	}
+	logs_close(&logs);
+	return status;
+}
+
+static int watch(struct run_arguments *arguments, const struct program *program)
+{
+	struct log_dir dir;
+	struct child child;
+	char *preload = shim_find();
+
+	options_open_report(&arguments->options, stderr);
+	log_dir_open(&dir, arguments->output);
+	direct_shim(arguments, &dir);
+	run_program(arguments, program, preload, &dir, &child);
+	free(preload);
+	return report_logs(arguments, program->path, &dir, &child);
+}
+
 static int run(int argc, char **argv)
 {
 	static const struct argp_child children[] = {{.argp = &report_options_argp}, {0}};
@@ -178,35 +212,17 @@ static int run(int argc, char **argv)
 	};
 	struct run_arguments arguments = {0};
 	struct program program;
-	struct log_dir dir;
-	struct log_set logs;
-	struct child child;
+	int status;
 
 	options_init(&arguments.options);
 	shim_options_init(&arguments.shim);
 	options_parse(&argp, argc, argv, ARGP_IN_ORDER, &arguments);
 	program_find(&program, arguments.program_argv[0]);
-	if (program.status) {
+	status = program.status;
+	if (status)
 		say("%s", program.why);
-		return program.status;
-	}
-	char *preload = shim_find();
-	options_open_report(&arguments.options, stderr);
-	log_dir_open(&dir, arguments.output);
-	direct_shim(&arguments, &dir);
-	run_program(&arguments, &program, preload, &dir, &child);
-	free(preload);
-
-	logs_open(&logs);
-	char *why = logs_add(&logs, dir.path);
-	if (why) {
-		say("%s left no log, so nothing was seen: %s", program.path, why);
-		free(why);
-		log_dir_close(&dir, true);
-		return STATUS_USAGE;
-	}
-	int status = report_run(&arguments, &dir, &logs, &child);
-	logs_close(&logs);
+	else
+		status = watch(&arguments, &program);
 	program_close(&program);
 	shim_options_close(&arguments.shim);
 	options_close(&arguments.options);

@@ -1,23 +1,11 @@
 /* The table of formats, and the one loop over the findings. */
 #include "emit.h"
 
-#include <string.h>
-
 static const struct emitter *const emitters[] = {&emit_text, &emit_json};
 
 const struct emitter *emit_nth(size_t index)
 {
 	return index < sizeof(emitters) / sizeof(*emitters) ? emitters[index] : NULL;
-}
-
-const struct emitter *emit_find(const char *name)
-{
-	const struct emitter *emitter;
-
-	for (size_t i = 0; (emitter = emit_nth(i)); i++)
-		if (strcmp(emitter->name, name) == 0)
-			return emitter;
-	return NULL;
 }
 
 bool emit_report(const struct emitter *emitter, struct emit *emit)

@@ -28,7 +28,6 @@ struct emitter {
 
 /* One row a format; NULL past the end. */
 const struct emitter *emit_nth(size_t index);
-const struct emitter *emit_find(const char *name); /* NULL: no such format */
 
 /* Write the report. False when the stream failed; errno says why. */
 bool emit_report(const struct emitter *emitter, struct emit *emit);

@@ -40,16 +40,27 @@ unsigned long options_number(const char *option, const char *text, unsigned long
 	return value;
 }
 
+/* "a, b, c"; to be freed. */
+static char *list_words(const char *before, const char *const *words)
+{
+	char *list = must_printf("%s", before);
+
+	for (size_t i = 0; words[i]; i++) {
+		char *longer = must_printf("%s%s%s", list, i ? ", " : "", words[i]);
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
 size_t options_word(const char *option, const char *text, const char *const *words)
 {
-	const char *list = "";
-	size_t i;
+	static char *list; /* lives to the end, which is near */
 
-	for (i = 0; words[i]; i++)
+	for (size_t i = 0; words[i]; i++)
 		if (strcmp(text, words[i]) == 0)
 			return i;
-	for (i = 0; words[i]; i++)
-		list = must_printf("%s%s%s", list, i ? ", " : "", words[i]); /* freed by the exit */
+	list = list_words("", words);
 	say_usage("%s: '%s' is none of: %s", option, text, list);
 }
 
@@ -60,16 +71,23 @@ bool options_yes_no(const char *option, const char *text)
 	return options_word(option, text, words);
 }
 
+#define FORMATS_MAX 16
+
+static void format_names(const char *names[FORMATS_MAX + 1])
+{
+	size_t i;
+
+	for (i = 0; i < FORMATS_MAX && emit_nth(i); i++)
+		names[i] = emit_nth(i)->name;
+	names[i] = NULL;
+}
+
 static const struct emitter *find_format(const char *name)
 {
-	const struct emitter *emitter = emit_find(name);
-	const char *names[16] = {NULL};
+	const char *names[FORMATS_MAX + 1];
 
-	for (size_t i = 0; i + 1 < sizeof(names) / sizeof(*names) && emit_nth(i); i++)
-		names[i] = emit_nth(i)->name;
-	if (!emitter)
-		options_word("--format", name, names);
-	return emitter;
+	format_names(names);
+	return emit_nth(options_word("--format", name, names));
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -127,15 +145,16 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	return 0;
 }
 
-/* The list of formats comes from their table. */
+/* The list of formats comes from their table; argp frees it. */
 static char *help_filter(int key, const char *text, void *input)
 {
-	const char *list = text;
+	const char *names[FORMATS_MAX + 1];
 
 	(void)input;
-	for (size_t i = 0; key == 'f' && emit_nth(i); i++)
-		list = must_printf("%s%s%s", list, i ? ", " : "", emit_nth(i)->name); /* freed by the exit */
-	return (char *)(uintptr_t)list;
+	if (key != 'f')
+		return (char *)(uintptr_t)text;
+	format_names(names);
+	return list_words(text, names);
 }
 
 const struct argp report_options_argp = {.options = rows, .parser = parse, .help_filter = help_filter};

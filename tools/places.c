@@ -108,9 +108,9 @@ static const char *find_bare_name(const char *function, size_t *length)
 				break;
 			if (depth == 0 && *at == ' ')
 				start = at + 1;
-			if (*at == '<' || *at == '(')
+			if (strchr("<({", *at))
 				depth++;
-			else if ((*at == '>' || *at == ')') && depth > 0)
+			else if (strchr(">)}", *at) && depth > 0)
 				depth--;
 			at++;
 		}

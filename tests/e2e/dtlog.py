@@ -1,0 +1,100 @@
+"""Fact logs, written byte by byte from libdetect/include/detect/log_format.h.
+
+A second writer, on purpose: the tests of the command do not depend on the shim's, and can write
+what no shim would. Each method appends one record; ids are the caller's.
+"""
+
+import struct
+
+MAGIC = b"DTFACTS\n"
+VERSION = 1
+BYTE_ORDER = 0x01020304
+HEADER_BYTES = 4096
+
+(PROCESS, MODULE, MODULE_END, THREAD, THREAD_NAME, THREAD_END, SEGMENT, STACK, LOCK, LOCK_END, ACQ,
+ SIGHTING, EXIT, EXEC) = range(1, 15)
+MUTEX, RWLOCK = 1, 2
+UNKNOWN, GLOBAL, HEAP, ON_STACK = range(4)
+COUNTERS = {"dropped": 0, "folded": 1}
+
+
+class Log:
+    def __init__(self, pid=71, ppid=70, start_ns=1_000_000_000, order="<"):
+        self.pid, self.ppid, self.start_ns, self.order = pid, ppid, start_ns, order
+        self.counters = [0] * 64
+        self.records = bytearray()
+
+    def record(self, kind, body, flags=0):
+        body += b"\0" * (-len(body) % 8)
+        self.records += struct.pack(self.order + "HHI", kind, flags, 1 + len(body) // 8) + body
+
+    def pack(self, layout, *values):
+        return struct.pack(self.order + layout, *values)
+
+    def process(self, argv, exe):
+        text = b"".join(arg + b"\0" for arg in argv) + exe + b"\0"
+        self.record(PROCESS, self.pack("II", len(argv), len(text)) + text)
+
+    def module(self, ident, path, bias, start, end):
+        path += b"\0"
+        self.record(MODULE, self.pack("IHHQQQ", ident, len(path), 0, bias, start, end) + path)
+
+    def thread(self, ident, first_segment, parent=0, create_stack=0, start=0, tid=0):
+        self.record(THREAD, self.pack("IiIIIIQ", ident, tid, first_segment, create_stack, parent, 0, start))
+
+    def thread_name(self, ident, name):
+        self.record(THREAD_NAME, self.pack("II", ident, 0) + name + b"\0")
+
+    def segment(self, ident, thread, pred=0):
+        self.record(SEGMENT, self.pack("IIII", ident, thread, pred, 0))
+
+    def stack(self, ident, pcs, exact=None):
+        exact = len(pcs) if exact is None else exact
+        self.record(STACK, self.pack("IHH%dQ" % len(pcs), ident, len(pcs), exact, *pcs),
+                    flags=0 if exact == len(pcs) else 2)
+
+    def lock(self, ident, address, kind=MUTEX, place=UNKNOWN, alloc=0, init=0, first=0, thread=0, block=0,
+             block_bytes=0, flags=0):
+        self.record(LOCK, self.pack("IBBHQQQIIII", ident, kind, place, 0, address, block, block_bytes, alloc,
+                                    init, first, thread), flags)
+
+    def acq(self, ident, lock, stack, parent=0, op=1, mode=0, wait=0):
+        self.record(ACQ, self.pack("IIIIBBBBI", ident, parent, lock, stack, op, mode, wait, 0, 0))
+
+    def sighting(self, acq, segment):
+        self.record(SIGHTING, self.pack("II", acq, segment))
+
+    def exit(self, status):
+        self.record(EXIT, self.pack("iI", status, 0))
+
+    def bytes(self, version=VERSION):
+        tail = HEADER_BYTES + len(self.records)
+        header = MAGIC + self.pack("IIIIiiQQQ64Q", version, BYTE_ORDER, HEADER_BYTES, 62, self.pid, self.ppid,
+                                   self.start_ns, tail + 4096, tail, *self.counters)
+        return header.ljust(HEADER_BYTES, b"\0") + bytes(self.records) + b"\0" * 4096
+
+
+def inversion(log=None, program=b"/usr/bin/bank", names=(b"teller", b"auditor"), exit_status=0):
+    """Two threads that take two locks in opposite orders: one lock-order-cycle, with no symbols."""
+    log = log or Log()
+    log.process([b"./bank", b"--now"], program)
+    log.module(1, program, 0x400000, 0x400000, 0x500000)
+    for ident, pcs in enumerate([[0x401010, 0x401900], [0x401020, 0x401900], [0x402010, 0x402900],
+                                 [0x402020, 0x402900], [0x403000]], start=1):
+        log.stack(ident, pcs)
+    log.segment(1, 1)
+    log.thread(1, 1)
+    for thread in (2, 3):
+        log.segment(thread, thread, pred=1)
+        log.thread(thread, thread, parent=1, create_stack=5, start=0x401000 * (thread == 2) + 0x402000 * (thread == 3))
+        log.thread_name(thread, names[thread - 2])
+    log.lock(1, 0x404000, first=1)
+    log.lock(2, 0x404040, first=3)
+    log.acq(1, lock=1, stack=1)
+    log.acq(2, lock=2, stack=2, parent=1)
+    log.acq(3, lock=2, stack=3)
+    log.acq(4, lock=1, stack=4, parent=3)
+    for acq, segment in ((1, 2), (2, 2), (3, 3), (4, 3)):
+        log.sighting(acq, segment)
+    log.exit(exit_status)
+    return log
