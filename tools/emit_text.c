@@ -9,6 +9,7 @@
 #include "advice.h"
 #include "arena.h"
 #include "names.h"
+#include "places.h"
 #include "safe.h"
 
 #define PLAIN "\033[0m"
@@ -186,6 +187,27 @@ static void print_events(const struct emit *emit, const struct report_finding *f
 	}
 }
 
+/* A filtered candidate in a line an edge. */
+static void print_edges_short(const struct emit *emit, const struct report_finding *finding)
+{
+	struct text_state *state = emit->state;
+
+	for (size_t i = 0; i < finding->event_count; i++) {
+		const struct report_event *event = &finding->events[i];
+		const struct report_thread *thread = model_thread(finding, event->thread);
+		const char *where = names_frame(state->arena, places_find(&event->stack));
+
+		fputs(event->kind == DT_EVENT_HOLD ? "    " : "      ", emit->out);
+		safe_print(emit->out, thread ? advice_thread(state->arena, thread) : "?");
+		fputc(' ', emit->out);
+		safe_print(emit->out, event_words(state->arena, finding, event));
+		fputc(' ', emit->out);
+		safe_print(emit->out, where ? where : "(no stack was kept)");
+		fputc('\n', emit->out);
+	}
+	fputc('\n', emit->out);
+}
+
 /* Where each lock comes from, unless its name says so. */
 static void print_locks(const struct emit *emit, const struct report_finding *finding)
 {
@@ -261,7 +283,7 @@ static void finding(struct emit *emit, const struct report_finding *found)
 	if (found->known)
 		fputs("  Known: it is in the baseline.\n", emit->out);
 	if (found->filtered) {
-		fputc('\n', emit->out);
+		print_edges_short(emit, found);
 		return;
 	}
 	print_events(emit, found);

@@ -8,6 +8,16 @@
 #include "fingerprint.h"
 #include "names.h"
 
+/* Names are compared pairwise, so a hostile log must not have a million of them in one finding. Of
+ * more locks held at once than this, the innermost are kept. */
+#define HOLDING_MAX 1000u
+
+static const uint32_t *held_locks(const struct dt_event *event, uint32_t *count)
+{
+	*count = event->holding_count < HOLDING_MAX ? event->holding_count : HOLDING_MAX;
+	return *count ? event->holding + (event->holding_count - *count) : NULL;
+}
+
 static void add_lock(struct resolve *resolve, struct report_finding *finding, uint32_t id)
 {
 	if (id && !model_lock(finding, id))
@@ -23,18 +33,22 @@ static void add_thread(struct resolve *resolve, struct report_finding *finding, 
 static void collect_locks(struct resolve *resolve, struct report_finding *finding,
                           const struct dt_finding *found)
 {
-	size_t most = found->lock_count + 1;
+	size_t most = (size_t)found->lock_count + 1;
+	uint32_t held;
 
-	for (uint32_t i = 0; i < found->event_count; i++)
-		most += 1 + found->events[i].holding_count;
+	for (uint32_t i = 0; i < found->event_count; i++) {
+		held_locks(&found->events[i], &held);
+		most += 1 + held;
+	}
 	finding->locks = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->locks));
 	for (uint32_t i = 0; i < found->lock_count; i++)
 		add_lock(resolve, finding, found->locks[i]);
 	finding->cycle_lock_count = finding->lock_count;
 	for (uint32_t i = 0; i < found->event_count; i++) {
+		const uint32_t *holding = held_locks(&found->events[i], &held);
 		add_lock(resolve, finding, found->events[i].lock);
-		for (uint32_t h = 0; h < found->events[i].holding_count; h++)
-			add_lock(resolve, finding, found->events[i].holding[h]);
+		for (uint32_t h = 0; h < held; h++)
+			add_lock(resolve, finding, holding[h]);
 	}
 	add_lock(resolve, finding, found->reason_lock);
 	names_number(resolve_arena(resolve), finding->locks, finding->lock_count);
@@ -57,11 +71,12 @@ static void collect_threads(struct resolve *resolve, struct report_finding *find
 
 static struct report_event resolve_event(struct resolve *resolve, const struct dt_event *event)
 {
-	size_t holding_bytes = event->holding_count * sizeof(*event->holding);
-	uint32_t *holding = arena_alloc(resolve_arena(resolve), holding_bytes);
+	uint32_t held;
+	const uint32_t *from = held_locks(event, &held);
+	uint32_t *holding = arena_alloc(resolve_arena(resolve), held * sizeof(*holding));
 
-	if (holding_bytes)
-		memcpy(holding, event->holding, holding_bytes);
+	if (held)
+		memcpy(holding, from, held * sizeof(*holding));
 	return (struct report_event){
 	    .kind = event->kind,
 	    .thread = event->thread,
@@ -71,7 +86,7 @@ static struct report_event resolve_event(struct resolve *resolve, const struct d
 	    .mode = event->mode,
 	    .wait = event->wait,
 	    .holding = holding,
-	    .holding_count = event->holding_count,
+	    .holding_count = held,
 	    .stack = resolve_stack(resolve, event->stack),
 	};
 }

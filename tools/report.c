@@ -88,21 +88,11 @@ static const char *program_name(struct arena *arena, const struct dt_process *pr
 	return "unknown program";
 }
 
-/* Gone, or a zombie that nobody has waited for yet, answers the same; the reader says "still runs"
- * only of what kill can reach. */
+/* A zombie that its parent has not waited for yet counts as live: kill can't tell. */
 static bool is_live(const struct report_process *process)
 {
 	return !process->exited && !process->execed && process->pid > 0 &&
 	       (kill(process->pid, 0) == 0 || errno == EPERM);
-}
-
-/* What waitpid said is known of the process that was started, in its last image. */
-static void take_wait_status(struct report_process *process, int wait_status)
-{
-	process->exited = WIFEXITED(wait_status);
-	process->exit_status = process->exited ? WEXITSTATUS(wait_status) : 0;
-	process->signalled = WIFSIGNALED(wait_status);
-	process->signal = process->signalled ? WTERMSIG(wait_status) : 0;
 }
 
 static struct report_process *add_process(struct report_builder *builder, const struct dt_facts *facts)
@@ -132,12 +122,8 @@ static struct report_process *add_process(struct report_builder *builder, const 
 	    .locks = dt_facts_lock_count(facts),
 	    .acquisitions = dt_facts_acq_count(facts),
 	};
-	if (settings->child_pid && added->pid == settings->child_pid) {
-		if (!added->execed)
-			take_wait_status(added, settings->child_wait_status);
-	} else if (settings->check_live) {
+	if (settings->check_live && added->pid != settings->child_pid)
 		added->live = is_live(added);
-	}
 	return added;
 }
 
@@ -257,12 +243,50 @@ static void judge(struct report_finding *finding, struct report_summary *summary
 	}
 }
 
+/* What waitpid said of the process that was started goes to its last image. */
+static void take_wait_status(struct report *report, const struct report_settings *settings)
+{
+	int wait_status = settings->child_wait_status;
+	struct report_process *process = NULL;
+
+	for (size_t i = 0; settings->child_pid && i < report->process_count; i++)
+		if (report->processes[i].pid == settings->child_pid)
+			process = &report->processes[i];
+	if (!process)
+		return;
+	process->exited = WIFEXITED(wait_status);
+	process->exit_status = process->exited ? WEXITSTATUS(wait_status) : 0;
+	process->signalled = WIFSIGNALED(wait_status);
+	process->signal = process->signalled ? WTERMSIG(wait_status) : 0;
+}
+
+/* A static or set-user-ID program takes no preload: what a process became by exec can be unwatched. */
+static void note_unwatched(struct report_builder *builder)
+{
+	const struct report *report = &builder->report;
+
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct report_process *process = &report->processes[i];
+		bool followed = !process->execed || process->exited;
+
+		for (size_t j = i + 1; j < report->process_count && !followed; j++)
+			followed = report->processes[j].pid == process->pid;
+		if (!followed)
+			report_add_notice(builder, arena_printf(builder->arena,
+			                                        "%s (pid %d) became another program by exec "
+			                                        "that left no log: it was not watched",
+			                                        process->program, process->pid));
+	}
+}
+
 const struct report *report_finish(struct report_builder *builder, struct suppressions *suppressions,
                                    const struct baseline *baseline)
 {
 	struct report *report = &builder->report;
 	const char *line;
 
+	note_unwatched(builder);
+	take_wait_status(report, &builder->settings);
 	lay_out_findings(builder);
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);
