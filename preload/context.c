@@ -1,0 +1,82 @@
+/* context.c: contexts of acquisitions, never guessed: a remembered stack is used only while its own
+ * return addresses still lie where they lay (shim_context_valid); otherwise the stack is unwound. */
+#include <errno.h>
+
+#include "options.h"
+#include "shim.h"
+#include "tables.h"
+#include "unwind.h"
+
+enum { FRAMES_MAX = 128 };
+
+/* For a handler that interrupts recording: no context, remembers nothing. */
+static __thread struct shim_context no_context __attribute__((tls_model("initial-exec")));
+
+static size_t unwind_here(uintptr_t slot, struct shim_frame *frames, bool *complete)
+{
+	uint32_t max = shim_options.stack_depth;
+	if (max > FRAMES_MAX || max == 0)
+		max = FRAMES_MAX;
+	int saved = errno;
+	size_t count = shim_unwind(slot, frames, max, complete);
+	errno = saved;
+	if (!count) {
+		frames[0].pc = *(const uintptr_t *)slot;
+		frames[0].slot = slot;
+		*complete = false;
+		count = 1;
+	}
+	return count;
+}
+
+static void fill(struct shim_context *c, uintptr_t slot, const struct shim_frame *frames, size_t count, uint32_t id)
+{
+	c->slot = 0;
+	c->last_lock = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	c->id = id;
+	c->epoch = atomic_load_explicit(&shim_code_epoch, memory_order_relaxed);
+	c->verify_count = (uint16_t)(count < SHIM_VERIFY_FRAMES ? count : SHIM_VERIFY_FRAMES);
+	for (uint32_t i = 0; i < c->verify_count; i++) {
+		c->verify[i].slot = frames[i].slot;
+		c->verify[i].pc = frames[i].pc;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	c->slot = slot;
+}
+
+struct shim_context *shim_context_find(struct shim_thread *t, uintptr_t slot)
+{
+	struct shim_context *c = shim_context_place(t, slot);
+	uint32_t epoch = atomic_load_explicit(&shim_code_epoch, memory_order_relaxed);
+	if (SHIM_LIKELY(c->slot == slot && c->epoch == epoch && shim_context_lies(c)))
+		return c;
+	if (t->busy)
+		return &no_context;
+	t->busy = 1;
+	struct shim_frame frames[FRAMES_MAX];
+	bool complete;
+	size_t count = unwind_here(slot, frames, &complete);
+	fill(c, slot, frames, count, shim_stack_intern(frames, count, complete));
+	t->busy = 0;
+	return c;
+}
+
+/* The allocating call has returned. Its caller's frame is still live when one of the frames that
+ * are on the stack now made its own call from the very same stack height; then all further frames
+ * are the allocation's callers too. Otherwise only the call itself is known, which is no context. */
+uint32_t shim_context_of_allocation(struct shim_thread *t, const struct shim_allocation *a)
+{
+	(void)t;
+	struct shim_frame frames[FRAMES_MAX];
+	bool complete;
+	uintptr_t here = SHIM_SLOT();
+	size_t count = unwind_here(here, frames, &complete);
+	for (size_t i = 0; i < count; i++) {
+		if (frames[i].slot != a->slot)
+			continue;
+		frames[i].pc = a->pc;
+		return shim_stack_intern(frames + i, count - i, complete);
+	}
+	return 0;
+}

@@ -1,0 +1,148 @@
+/* hook_c11.c: mtx_*, cnd_*, call_once and thrd_* of C11. glibc's call the pthread functions from
+ * within, past our hooks, so they have their own. A mtx_t is a pthread_mutex_t in glibc. */
+#include <pthread.h>
+#include <threads.h>
+#include <time.h>
+
+#include "hook.h"
+#include "identity.h"
+#include "once.h"
+#include "thread.h"
+#include "wait.h"
+
+static inline bool relock(struct shim_thread *t, mtx_t *mutex)
+{
+	return SHIM_UNLIKELY(t->depth) &&
+	       (((pthread_mutex_t *)mutex)->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP &&
+	       shim_relock(t, mutex);
+}
+
+SHIM_HOOK(int, mtx_init, (mtx_t *mutex, int type))
+{
+	int result = SHIM_REAL(mtx_init)(mutex, type);
+	if (result == thrd_success)
+		shim_identity_born(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
+	return result;
+}
+
+SHIM_HOOK(void, mtx_destroy, (mtx_t *mutex))
+{
+	SHIM_REAL(mtx_destroy)(mutex);
+	shim_identity_ended(mutex);
+}
+
+SHIM_HOOK(int, mtx_lock, (mtx_t *mutex))
+{
+	struct shim_thread *t = &shim_self;
+	if (relock(t, mutex))
+		return SHIM_REAL(mtx_lock)(mutex);
+	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX);
+	int result = SHIM_REAL(mtx_lock)(mutex);
+	shim_got(t, index, DT_LOCK_MUTEX, result == thrd_success);
+	return result;
+}
+
+SHIM_HOOK(int, mtx_trylock, (mtx_t *mutex))
+{
+	struct shim_thread *t = &shim_self;
+	if (relock(t, mutex))
+		return SHIM_REAL(mtx_trylock)(mutex);
+	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TRY);
+	int result = SHIM_REAL(mtx_trylock)(mutex);
+	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TRY, result == thrd_success);
+	return result;
+}
+
+SHIM_HOOK(int, mtx_timedlock, (mtx_t *mutex, const struct timespec *deadline))
+{
+	struct shim_thread *t = &shim_self;
+	if (relock(t, mutex))
+		return SHIM_REAL(mtx_timedlock)(mutex, deadline);
+	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TIMED);
+	int result = SHIM_REAL(mtx_timedlock)(mutex, deadline);
+	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, result == thrd_success);
+	return result;
+}
+
+SHIM_HOOK(int, mtx_unlock, (mtx_t *mutex))
+{
+	shim_release(&shim_self, mutex);
+	return SHIM_REAL(mtx_unlock)(mutex);
+}
+
+SHIM_HOOK(int, cnd_wait, (cnd_t *cond, mtx_t *mutex))
+{
+	int result;
+	SHIM_COND_WAIT(result, cond, mutex, 0, SHIM_REAL(cnd_wait)(cond, mutex));
+	return result;
+}
+
+SHIM_HOOK(int, cnd_timedwait, (cnd_t *cond, mtx_t *mutex, const struct timespec *deadline))
+{
+	int result;
+	SHIM_COND_WAIT(result, cond, mutex, SHIM_HOW_TIMED, SHIM_REAL(cnd_timedwait)(cond, mutex, deadline));
+	return result;
+}
+
+SHIM_HOOK(int, cnd_signal, (cnd_t *cond))
+{
+	shim_note_op(&shim_self, DT_OP_COND_SIGNAL, cond, DT_LOCK_COND, SHIM_SLOT());
+	return SHIM_REAL(cnd_signal)(cond);
+}
+
+SHIM_HOOK(int, cnd_broadcast, (cnd_t *cond))
+{
+	shim_note_op(&shim_self, DT_OP_COND_SIGNAL, cond, DT_LOCK_COND, SHIM_SLOT());
+	return SHIM_REAL(cnd_broadcast)(cond);
+}
+
+SHIM_HOOK(void, cnd_destroy, (cnd_t *cond))
+{
+	SHIM_REAL(cnd_destroy)(cond);
+	shim_identity_ended(cond);
+}
+
+SHIM_HOOK(void, call_once, (once_flag *flag, void (*routine)(void)))
+{
+	struct shim_once_call call;
+	shim_once_begin(&call, flag, routine);
+	SHIM_REAL(call_once)(flag, shim_once_routine);
+	shim_once_end(&call);
+}
+
+static int run_thread(void *argument)
+{
+	struct shim_thread_block *block = argument;
+	int (*routine)(void *) = block->start.routine_c11;
+	void *routine_argument = block->start.argument;
+	shim_thread_begin(block);
+	return routine(routine_argument);
+}
+
+SHIM_HOOK(int, thrd_create, (thrd_t *thread, thrd_start_t routine, void *argument))
+{
+	struct shim_thread *t = &shim_self;
+	struct shim_thread_block *block = shim_thread_prepare(t, SHIM_SLOT());
+	if (!block)
+		return SHIM_REAL(thrd_create)(thread, routine, argument);
+	block->start.routine_c11 = routine;
+	block->start.argument = argument;
+	int result = SHIM_REAL(thrd_create)(thread, run_thread, block);
+	if (result == thrd_success)
+		shim_segment_next(t, 0);
+	else
+		shim_thread_unprepare(block);
+	return result;
+}
+
+SHIM_HOOK(int, thrd_join, (thrd_t thread, int *value))
+{
+	struct shim_thread *t = &shim_self;
+	uint32_t id = shim_thread_id_of(thread);
+	if (id)
+		shim_note_op(t, DT_OP_JOIN, (void *)(uintptr_t)id, 0, SHIM_SLOT());
+	int result = SHIM_REAL(thrd_join)(thread, value);
+	if (result == thrd_success)
+		shim_thread_joined(t, id);
+	return result;
+}

@@ -1,0 +1,95 @@
+/* hook_once.c: pthread_once (and, by once.h, call_once). The real function runs a routine of ours,
+ * which runs the program's; a C++ exception may pass through both. */
+#include <pthread.h>
+
+#include "hook.h"
+#include "once.h"
+#include "process.h"
+#include "thread.h"
+
+enum { ONCES = 4096 };
+
+static struct {
+	_Atomic uintptr_t control;
+	_Atomic uint32_t meeting;
+} onces[ONCES];
+
+/* Meeting points are numbered anew in the child of a fork: those of the parent's are no use there. */
+static _Atomic uint32_t onces_process;
+
+static _Atomic uint32_t *meeting_of(const struct shim_thread *t, const void *control, bool add)
+{
+	uint32_t process = atomic_load(&onces_process);
+	if (process != t->process && atomic_compare_exchange_strong(&onces_process, &process, t->process))
+		for (int i = 0; i < ONCES; i++)
+			atomic_store(&onces[i].meeting, 0);
+	uintptr_t wanted = (uintptr_t)control;
+	for (uint32_t i = 0; i < 64; i++) {
+		uint32_t at = (uint32_t)((wanted >> 2) ^ (wanted >> 13)) + i;
+		uintptr_t found = atomic_load(&onces[at % ONCES].control);
+		if (!found && (!add || atomic_compare_exchange_strong(&onces[at % ONCES].control, &found, wanted))) {
+			if (!add)
+				return NULL;
+			found = wanted;
+		}
+		if (found == wanted)
+			return &onces[at % ONCES].meeting;
+	}
+	return NULL;
+}
+
+static bool observing(struct shim_thread *t)
+{
+	return !t->busy && (t->capacity || shim_attach(t)) && shim_process_check(t);
+}
+
+void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void))
+{
+	struct shim_thread *t = &shim_self;
+	*call = (struct shim_once_call){t->once, control, routine};
+	t->once = call;
+}
+
+void shim_once_routine(void)
+{
+	struct shim_thread *t = &shim_self;
+	const struct shim_once_call *call = t->once;
+	call->routine();
+	if (!observing(t))
+		return;
+	_Atomic uint32_t *meeting = meeting_of(t, call->control, true);
+	uint32_t id = meeting ? shim_segment_meeting() : 0;
+	if (!id)
+		return;
+	shim_segment_arrive(t, id);
+	shim_segment_next(t, 0);
+	atomic_store_explicit(meeting, id, memory_order_release);
+}
+
+void shim_once_end(struct shim_once_call *call)
+{
+	struct shim_thread *t = &shim_self;
+	t->once = call->outer;
+	if (!observing(t))
+		return;
+	/* Only the first return of each thread says something new. */
+	uintptr_t control = (uintptr_t)call->control;
+	uintptr_t *known = &t->block->onces[((control >> 2) ^ (control >> 13)) % SHIM_ONCES_KNOWN];
+	if (*known == control)
+		return;
+	_Atomic uint32_t *meeting = meeting_of(t, call->control, false);
+	uint32_t id = meeting ? atomic_load_explicit(meeting, memory_order_acquire) : 0;
+	if (!id)
+		return;
+	*known = control;
+	shim_segment_next(t, id);
+}
+
+SHIM_HOOK(int, pthread_once, (pthread_once_t *control, void (*routine)(void)))
+{
+	struct shim_once_call call;
+	shim_once_begin(&call, control, routine);
+	int result = SHIM_REAL(pthread_once)(control, shim_once_routine);
+	shim_once_end(&call);
+	return result;
+}

@@ -1,0 +1,62 @@
+/* hook_process.c: the ends and beginnings of processes. vfork and posix_spawn need nothing: their
+ * children run in our memory until they exec. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "log.h"
+#include "modules.h"
+#include "process.h"
+
+static void log_exit(int status)
+{
+	struct shim_thread *t = &shim_self;
+	if (!t->capacity || !shim_process_check(t))
+		return;
+	struct dt_rec_exit rec = {{DT_REC_EXIT, 0, 0}, status, 0};
+	SHIM_LOG(&rec);
+}
+
+static void at_exit(int status, void *unused)
+{
+	(void)unused;
+	log_exit(status);
+}
+
+/* Before the program's main: every process has its log, also one that never locks. */
+__attribute__((constructor)) static void start(void)
+{
+	if (shim_attach(&shim_self))
+		on_exit(at_exit, NULL);
+}
+
+/* A child has its log at once, not at its first new fact. */
+SHIM_HOOK(pid_t, fork, (void))
+{
+	pid_t pid = SHIM_REAL(fork)();
+	if (pid == 0 && shim_self.capacity)
+		shim_process_check(&shim_self);
+	return pid;
+}
+
+SHIM_HOOK(void, _exit, (int status))
+{
+	log_exit(status);
+	SHIM_REAL(_exit)(status);
+	__builtin_unreachable();
+}
+
+SHIM_HOOK(void, _Exit, (int status))
+{
+	log_exit(status);
+	SHIM_REAL(_Exit)(status);
+	__builtin_unreachable();
+}
+
+SHIM_HOOK(int, dlclose, (void *handle))
+{
+	int result = SHIM_REAL(dlclose)(handle);
+	if (shim_self.capacity && shim_process_check(&shim_self))
+		shim_modules_unloaded();
+	return result;
+}

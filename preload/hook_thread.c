@@ -1,0 +1,91 @@
+/* hook_thread.c: create and join order, names. Exit and detach need no hook: the end of a thread is
+ * noted by a destructor (thread.c), and what is detached can't be joined. */
+#include <pthread.h>
+#include <time.h>
+
+#include "hook.h"
+#include "log.h"
+#include "process.h"
+#include "thread.h"
+
+static void *run_thread(void *argument)
+{
+	struct shim_thread_block *block = argument;
+	void *(*routine)(void *) = block->start.routine;
+	void *routine_argument = block->start.argument;
+	shim_thread_begin(block);
+	return routine(routine_argument);
+}
+
+SHIM_HOOK(int, pthread_create,
+          (pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument))
+{
+	struct shim_thread *t = &shim_self;
+	struct shim_thread_block *block = shim_thread_prepare(t, SHIM_SLOT());
+	if (!block)
+		return SHIM_REAL(pthread_create)(thread, attributes, routine, argument);
+	block->start.routine = routine;
+	block->start.argument = argument;
+	int result = SHIM_REAL(pthread_create)(thread, attributes, run_thread, block);
+	if (result == 0)
+		shim_segment_next(t, 0);
+	else
+		shim_thread_unprepare(block);
+	return result;
+}
+
+static uint32_t want_join(pthread_t thread, uint32_t how, uintptr_t slot)
+{
+	uint32_t id = shim_thread_id_of(thread);
+	if (id)
+		shim_note_op(&shim_self, DT_OP_JOIN, (void *)(uintptr_t)id, how, slot);
+	return id;
+}
+
+static int joined(uint32_t id, int result)
+{
+	if (result == 0)
+		shim_thread_joined(&shim_self, id);
+	return result;
+}
+
+SHIM_HOOK(int, pthread_join, (pthread_t thread, void **value))
+{
+	uint32_t id = want_join(thread, 0, SHIM_SLOT());
+	return joined(id, SHIM_REAL(pthread_join)(thread, value));
+}
+
+SHIM_HOOK(int, pthread_tryjoin_np, (pthread_t thread, void **value))
+{
+	uint32_t id = shim_thread_id_of(thread);
+	return joined(id, SHIM_REAL(pthread_tryjoin_np)(thread, value));
+}
+
+SHIM_HOOK(int, pthread_timedjoin_np, (pthread_t thread, void **value, const struct timespec *deadline))
+{
+	uint32_t id = want_join(thread, SHIM_HOW_TIMED, SHIM_SLOT());
+	return joined(id, SHIM_REAL(pthread_timedjoin_np)(thread, value, deadline));
+}
+
+SHIM_HOOK(int, pthread_clockjoin_np,
+          (pthread_t thread, void **value, clockid_t clock, const struct timespec *deadline))
+{
+	uint32_t id = want_join(thread, SHIM_HOW_TIMED, SHIM_SLOT());
+	return joined(id, SHIM_REAL(pthread_clockjoin_np)(thread, value, clock, deadline));
+}
+
+SHIM_HOOK(int, pthread_setname_np, (pthread_t thread, const char *name))
+{
+	int result = SHIM_REAL(pthread_setname_np)(thread, name);
+	struct shim_thread *t = &shim_self;
+	if (result != 0 || t->busy || (!t->capacity && !shim_attach(t)) || !shim_process_check(t))
+		return result;
+	uint32_t id = shim_thread_id_of(thread);
+	size_t length = 0;
+	while (name[length])
+		length++;
+	struct dt_rec_id rec = {{DT_REC_THREAD_NAME, 0, 0}, id, 0};
+	if (id)
+		shim_log_append(&rec.head, sizeof rec, name, length + 1, NULL, 0);
+	return result;
+}

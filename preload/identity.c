@@ -1,0 +1,336 @@
+/* identity.c: the table of lock addresses, and a bitmap a page of which addresses it knows.
+ *
+ * The bitmap makes "which locks lie in this block" cheap at free: a page's 512 possible (8-byte
+ * aligned) lock addresses are 8 words. A byte a page number tells most frees that there are none. */
+#include <pthread.h>
+#include <string.h>
+
+#include "identity.h"
+#include "log.h"
+#include "modules.h"
+#include "process.h"
+#include "region.h"
+#include "tables.h"
+
+enum {
+	LOCK_SLOTS = 1 << 20,
+	LOCK_LIMIT = LOCK_SLOTS / 4 * 3,
+	LOCK_INSTANCES = 1 << 18,  /* lives told apart; later ones are known by their class */
+	PAGE_SLOTS = 1 << 16,
+	PAGE_LIMIT = PAGE_SLOTS / 4 * 3,
+	PAGE_BYTES = 4096,
+	BLOCK_PAGES_MARKED = 4,    /* pages before a lock whose block is not known: where it may start */
+	CLASS_TAG = 1              /* odd: no lock's address */
+};
+
+struct lock_slot {
+	_Atomic uintptr_t address;
+	_Atomic uint32_t id;       /* 0: no life now */
+	_Atomic uint32_t class_id;
+	uint32_t init_context, alloc_context, first_context;
+	uint32_t block_bytes;
+	uint64_t block;
+	uint64_t frame_key;        /* on a stack: the frames above it */
+	uint8_t kind;
+	uint8_t zero[7];
+};
+
+struct page_slot {
+	_Atomic uintptr_t page;    /* page number plus one */
+	_Atomic uint64_t bits[PAGE_BYTES / 8 / 64];
+};
+
+_Atomic uint8_t shim_page_marks[SHIM_PAGE_MARKS];
+_Atomic uint32_t shim_generation[SHIM_GENERATIONS];
+
+static struct lock_slot *locks;
+static struct page_slot *pages;
+static _Atomic uint32_t lock_count, page_count, lock_ids;
+
+bool shim_identity_open(void)
+{
+	locks = shim_region_map(LOCK_SLOTS * sizeof *locks, true);
+	pages = shim_region_map(PAGE_SLOTS * sizeof *pages, true);
+	return locks && pages;
+}
+
+void shim_identity_forked(void)
+{
+	atomic_store(&lock_count, 0);
+	atomic_store(&page_count, 0);
+	atomic_store(&lock_ids, 0);
+}
+
+static uint64_t hash_address(uint64_t x)
+{
+	x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15u;
+	return x ^ (x >> 29);
+}
+
+/* The slot of an address; added when `add` and there is room. */
+static struct lock_slot *slot_of(uintptr_t address, bool add)
+{
+	for (uint32_t i = (uint32_t)(hash_address(address) >> 20), tries = 0; tries < 512; i++, tries++) {
+		struct lock_slot *slot = &locks[i & (LOCK_SLOTS - 1)];
+		uintptr_t found = atomic_load_explicit(&slot->address, memory_order_acquire);
+		if (found == 0) {
+			if (!add)
+				return NULL;
+			if (atomic_load_explicit(&lock_count, memory_order_relaxed) >= LOCK_LIMIT)
+				break;
+			if (atomic_compare_exchange_strong(&slot->address, &found, address)) {
+				atomic_fetch_add(&lock_count, 1);
+				return slot;
+			}
+		}
+		if (found == address)
+			return slot;
+	}
+	if (add)
+		shim_log_count(DT_COUNT_LOCKS_LOST, 1);
+	return NULL;
+}
+
+static struct page_slot *page_of(uintptr_t address, bool add)
+{
+	uintptr_t page = address / PAGE_BYTES + 1;
+	for (uint32_t i = (uint32_t)(hash_address(page) >> 20), tries = 0; tries < 512; i++, tries++) {
+		struct page_slot *slot = &pages[i & (PAGE_SLOTS - 1)];
+		uintptr_t found = atomic_load_explicit(&slot->page, memory_order_acquire);
+		if (found == 0) {
+			if (!add || atomic_load(&page_count) >= PAGE_LIMIT)
+				return NULL;
+			if (atomic_compare_exchange_strong(&slot->page, &found, page)) {
+				atomic_fetch_add(&page_count, 1);
+				return slot;
+			}
+		}
+		if (found == page)
+			return slot;
+	}
+	return NULL;
+}
+
+static void mark(uintptr_t address, uint64_t block)
+{
+	struct page_slot *page = page_of(address, true);
+	if (page) {
+		uint32_t bit = (uint32_t)(address % PAGE_BYTES / 8);
+		atomic_fetch_or(&page->bits[bit / 64], (uint64_t)1 << bit % 64);
+	}
+	if (block) {
+		atomic_store(&shim_page_marks[shim_page_mark_of(block)], 1);
+		return;
+	}
+	for (uintptr_t back = 0; back < BLOCK_PAGES_MARKED; back++)
+		atomic_store(&shim_page_marks[shim_page_mark_of(address - back * PAGE_BYTES)], 1);
+}
+
+/* glibc keeps a mutex's type and an rwlock's preference in the object. */
+static uint16_t flags_of(const void *lock, enum dt_lock_kind kind)
+{
+	uint16_t flags = 0;
+	if (kind == DT_LOCK_MUTEX) {
+		int k = ((const pthread_mutex_t *)lock)->__data.__kind;
+		static const uint16_t types[] = {0, DT_LOCK_RECURSIVE, DT_LOCK_ERRORCHECK, DT_LOCK_ADAPTIVE};
+		flags = types[k & 3];
+		flags |= k & 0x10 ? DT_LOCK_ROBUST : 0;
+		flags |= k & 0x20 ? DT_LOCK_PI : 0;
+		flags |= k & 0x80 ? DT_LOCK_PSHARED : 0;
+	} else if (kind == DT_LOCK_RWLOCK) {
+		const pthread_rwlock_t *rw = lock;
+		if (rw->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
+			flags |= DT_LOCK_PREFER_WRITER;
+		if (rw->__data.__shared)
+			flags |= DT_LOCK_PSHARED;
+	}
+	return flags;
+}
+
+static bool on_own_stack(const struct shim_thread *t, uintptr_t address)
+{
+	return address > (uintptr_t)__builtin_frame_address(0) && address < t->stack_top;
+}
+
+static void log_lock(struct shim_thread *t, const struct lock_slot *slot, uint32_t id, uint16_t flags,
+                     uintptr_t address)
+{
+	struct dt_rec_lock rec = {.head = {DT_REC_LOCK, flags, 0}, .id = id, .kind = slot->kind};
+	if (!(flags & DT_LOCK_CLASS)) {
+		shim_modules_see(address);
+		rec.address = address;
+		rec.block = slot->block;
+		rec.block_bytes = slot->block ? slot->block_bytes : 0;
+		if (slot->block) {
+			rec.place = DT_PLACE_HEAP;
+		} else if (on_own_stack(t, address)) {
+			rec.place = DT_PLACE_STACK;
+			rec.thread = t->id;
+			t->has_stack_locks = 1;
+		}
+	}
+	rec.alloc_stack = slot->alloc_context;
+	rec.init_stack = slot->init_context;
+	rec.first_stack = slot->first_context;
+	shim_stack_log(rec.alloc_stack);
+	shim_stack_log(rec.init_stack);
+	shim_stack_log(rec.first_stack);
+	SHIM_LOG(&rec);
+}
+
+/* Give the slot a life unless it has one. */
+static uint32_t enliven(struct shim_thread *t, struct lock_slot *slot, uint16_t flags, uintptr_t address)
+{
+	uint32_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
+	if (id)
+		return id;
+	uint32_t fresh = atomic_fetch_add(&lock_ids, 1) + 1;
+	if (!atomic_compare_exchange_strong(&slot->id, &id, fresh))
+		return id;
+	log_lock(t, slot, fresh, flags, address);
+	return fresh;
+}
+
+static void find_allocation(struct shim_thread *t, struct lock_slot *slot, uintptr_t address)
+{
+	for (uint32_t i = 0; t->allocations && i < SHIM_ALLOCATIONS; i++) {
+		const struct shim_allocation *a = &t->allocations[i];
+		if (a->block && address - a->block < a->bytes) {
+			slot->block = a->block;
+			slot->block_bytes = (uint32_t)(a->bytes > UINT32_MAX ? UINT32_MAX : a->bytes);
+			slot->alloc_context = shim_context_of_allocation(t, a);
+			return;
+		}
+	}
+}
+
+static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t address, enum dt_lock_kind kind)
+{
+	slot->kind = (uint8_t)kind;
+	slot->block = 0;
+	slot->alloc_context = 0;
+	slot->init_context = 0;
+	slot->first_context = 0;
+	slot->frame_key = 0;
+	atomic_store(&slot->class_id, 0);
+	find_allocation(t, slot, address);
+	mark(address, slot->block);
+}
+
+uint32_t shim_identity_of(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uint32_t context,
+                          uint64_t frame_key)
+{
+	struct lock_slot *slot = slot_of((uintptr_t)lock, true);
+	if (!slot)
+		return 0;
+	uint32_t id = atomic_load_explicit(&slot->id, memory_order_acquire);
+	bool same = slot->kind == kind && (!frame_key || !slot->frame_key || slot->frame_key == frame_key);
+	if (SHIM_LIKELY(id && same))
+		return id;
+	if (id)
+		shim_identity_ended(lock);
+	if (slot->kind != kind)
+		conceive(t, slot, (uintptr_t)lock, kind);
+	slot->frame_key = frame_key;
+	slot->first_context = context;
+	if (atomic_load_explicit(&lock_ids, memory_order_relaxed) >= LOCK_INSTANCES)
+		return shim_identity_class_of(t, lock, kind, context);
+	return enliven(t, slot, flags_of(lock, kind), (uintptr_t)lock);
+}
+
+uint32_t shim_identity_class_of(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uint32_t context)
+{
+	struct lock_slot *slot = slot_of((uintptr_t)lock, true);
+	if (!slot)
+		return 0;
+	uint32_t id = atomic_load_explicit(&slot->class_id, memory_order_acquire);
+	if (SHIM_LIKELY(id != 0))
+		return id;
+	uint32_t made_at = slot->alloc_context ? slot->alloc_context
+	                   : slot->init_context ? slot->init_context
+	                   : slot->first_context ? slot->first_context : context;
+	struct lock_slot *class_slot = slot_of(((uintptr_t)made_at << 8) | ((uintptr_t)kind << 4) | CLASS_TAG, true);
+	if (!class_slot)
+		return 0;
+	class_slot->kind = (uint8_t)kind;
+	class_slot->alloc_context = slot->alloc_context;
+	class_slot->init_context = slot->init_context;
+	class_slot->first_context = slot->first_context ? slot->first_context : context;
+	id = enliven(t, class_slot, (uint16_t)(flags_of(lock, kind) | DT_LOCK_CLASS), 0);
+	atomic_store(&slot->class_id, id);
+	return id;
+}
+
+void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uintptr_t slot_address)
+{
+	if (t->busy || (!t->capacity && !shim_attach(t)) || !shim_process_check(t))
+		return;
+	shim_identity_ended(lock);
+	t->busy = 1;
+	struct lock_slot *slot = slot_of((uintptr_t)lock, true);
+	if (slot) {
+		conceive(t, slot, (uintptr_t)lock, kind);
+		t->busy = 0;
+		slot->init_context = shim_context_find(t, slot_address)->id;
+	}
+	t->busy = 0;
+}
+
+static void end_slot(struct lock_slot *slot, uintptr_t address)
+{
+	uint32_t id = atomic_exchange(&slot->id, 0);
+	slot->init_context = 0;
+	slot->kind = 0;
+	atomic_store(&slot->class_id, 0);
+	atomic_fetch_add(&shim_generation[shim_generation_bucket((void *)address)], 1);
+	if (id) {
+		struct dt_rec_id rec = {{DT_REC_LOCK_END, 0, 0}, id, 0};
+		SHIM_LOG(&rec);
+	}
+}
+
+void shim_identity_ended(void *lock)
+{
+	if (!shim_log_ready())
+		return;
+	struct lock_slot *slot = slot_of((uintptr_t)lock, false);
+	if (slot && slot->kind)
+		end_slot(slot, (uintptr_t)lock);
+}
+
+static void end_in_page(struct page_slot *page, uintptr_t start, uintptr_t end)
+{
+	uintptr_t base = (atomic_load(&page->page) - 1) * PAGE_BYTES;
+	for (uint32_t word = 0; word < PAGE_BYTES / 8 / 64; word++) {
+		uint64_t bits = atomic_load_explicit(&page->bits[word], memory_order_relaxed);
+		while (bits) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(bits);
+			bits &= bits - 1;
+			uintptr_t address = base + (word * 64 + bit) * 8;
+			if (address < start || address >= end)
+				continue;
+			atomic_fetch_and(&page->bits[word], ~((uint64_t)1 << bit));
+			shim_identity_ended((void *)address);
+		}
+	}
+}
+
+void shim_identity_range_ended(uintptr_t start, size_t bytes)
+{
+	if (!bytes || !shim_log_ready() || !atomic_load_explicit(&page_count, memory_order_relaxed))
+		return;
+	uintptr_t end = start + bytes;
+	if (bytes / PAGE_BYTES < PAGE_SLOTS / 8) {
+		for (uintptr_t at = start & ~(uintptr_t)(PAGE_BYTES - 1); at < end; at += PAGE_BYTES) {
+			struct page_slot *page = page_of(at, false);
+			if (page)
+				end_in_page(page, start, end);
+		}
+		return;
+	}
+	for (uint32_t i = 0; i < PAGE_SLOTS; i++) {
+		uintptr_t page = atomic_load_explicit(&pages[i].page, memory_order_acquire);
+		if (page && (page - 1) * PAGE_BYTES < end && page * PAGE_BYTES > start)
+			end_in_page(&pages[i], start, end);
+	}
+}

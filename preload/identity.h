@@ -1,0 +1,52 @@
+/* identity.h: a lock is an object, not an address.
+ *
+ * A life begins at init or at the first acquisition of an address that has no lock, and ends at
+ * destroy, another init, free, munmap, dlclose, when the frame it was a variable of is another one,
+ * or with the thread whose stack it was on.
+ * Where a life ends, the generation of its bucket changes, so that what threads remember of the
+ * address no longer matches.
+ *
+ * Threads: any, at once, also from handlers; lock-free. Failure: a full table gives id 0 (counted). */
+#ifndef SHIM_IDENTITY_H
+#define SHIM_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim.h"
+
+bool shim_identity_open(void);
+void shim_identity_forked(void);
+
+/* The id of the lock alive at `lock`; a new life when there is none. context: where the caller is.
+ * frame_key: for a lock on the caller's own stack, what identifies the frames above it (0: not known):
+ * with another key it is another variable at the same address. */
+uint32_t shim_identity_of(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uint32_t context,
+                          uint64_t frame_key);
+/* The id of its class: all locks made at the same place. */
+uint32_t shim_identity_class_of(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uint32_t context);
+
+/* An init call returned: a new life, made at `slot`'s context. */
+void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uintptr_t slot);
+/* A destroy call: the life ends. */
+void shim_identity_ended(void *lock);
+/* Memory went away: every lock in it ends. */
+void shim_identity_range_ended(uintptr_t start, size_t bytes);
+
+enum { SHIM_PAGE_MARKS = 1 << 16 };
+extern _Atomic uint8_t shim_page_marks[SHIM_PAGE_MARKS];
+
+static inline uint32_t shim_page_mark_of(uintptr_t address)
+{
+	uintptr_t page = address >> 12;
+	return (uint32_t)(page ^ (page >> 16)) & (SHIM_PAGE_MARKS - 1);
+}
+
+/* True when a heap block that starts in this page may hold a lock: cheap, for free's fast path. */
+static inline bool shim_identity_page_marked(const void *address)
+{
+	return atomic_load_explicit(&shim_page_marks[shim_page_mark_of((uintptr_t)address)], memory_order_relaxed);
+}
+
+#endif

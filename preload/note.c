@@ -1,0 +1,328 @@
+/* note.c: what the fast path has not seen before.
+ *
+ * The held stack of a thread is a path in the acquisition tree. Each entry's node is looked up when
+ * something new happens above it; a node that no thread made before is a new fact. */
+#include <errno.h>
+#include <pthread.h>
+
+#include "identity.h"
+#include "log.h"
+#include "online.h"
+#include "options.h"
+#include "process.h"
+#include "region.h"
+#include "tables.h"
+#include "thread.h"
+
+enum { FOREIGN_RELEASES = 1024, FRAMES_MAX = 128 };
+
+/* Locks released by a thread that did not hold them: the holder's entry is stale. */
+static _Atomic uintptr_t foreign_released[FOREIGN_RELEASES];
+static _Atomic uint32_t foreign_count;
+
+static bool held(const struct shim_held *e)
+{
+	return e->how & SHIM_HOW_HELD;
+}
+
+static uint32_t kind_of(const struct shim_held *e)
+{
+	return e->how & SHIM_HOW_KIND;
+}
+
+static uint32_t nearest_held_below(const struct shim_thread *t, uint32_t index)
+{
+	while (index-- > 0)
+		if (held(&t->held[index]))
+			return index;
+	return SHIM_NO_ENTRY;
+}
+
+static uint64_t signature_below(const struct shim_thread *t, uint32_t index)
+{
+	uint32_t below = nearest_held_below(t, index);
+	return below == SHIM_NO_ENTRY ? 0 : t->held[below].signature;
+}
+
+/* Unlink entry `at` from the held stack; what lay above it was not acquired under what is now below. */
+static void remove_entry(struct shim_thread *t, uint32_t at)
+{
+	t->held[at].how = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	uint64_t parent = signature_below(t, at);
+	for (uint32_t i = at + 1; i < t->depth; i++) {
+		struct shim_held *to = &t->held[i - 1];
+		*to = t->held[i];
+		t->held[i].how = 0;
+		if (!held(to))
+			continue;
+		to->how |= SHIM_HOW_REBASED;
+		to->acq = 0;
+		to->signature = shim_mix(parent, to->lock, shim_generation_of(to->lock), to->context, to->how);
+		parent = to->signature;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	t->depth--;
+}
+
+/* A mutex tells whose it is: it may have been released elsewhere and taken again since. */
+static bool owns(const struct shim_thread *t, const struct shim_held *e)
+{
+	return kind_of(e) == DT_LOCK_MUTEX && ((const pthread_mutex_t *)e->lock)->__data.__owner == t->tid;
+}
+
+static void drop_foreign_released(struct shim_thread *t)
+{
+	if (SHIM_LIKELY(!atomic_load_explicit(&foreign_count, memory_order_relaxed)))
+		return;
+	for (uint32_t i = 0; i < t->depth;) {
+		struct shim_held *e = &t->held[i];
+		_Atomic uintptr_t *cell = &foreign_released[shim_generation_bucket(e->lock) & (FOREIGN_RELEASES - 1)];
+		uintptr_t lock = (uintptr_t)e->lock;
+		if (held(e) && atomic_compare_exchange_strong(cell, &lock, 0) && !owns(t, e)) {
+			remove_entry(t, i);
+		} else {
+			i++;
+		}
+	}
+}
+
+static enum dt_op op_of(const struct shim_held *e)
+{
+	return e->how & SHIM_HOW_REBASED ? DT_OP_HOLD : DT_OP_ACQUIRE;
+}
+
+/* The class acquisition of an entry's chain: locks are known by where they were made. A chain that
+ * takes two locks of one class says nothing about their order, so the second is left out. */
+static uint32_t resolve_class(struct shim_thread *t, uint32_t index, uint32_t *top_class)
+{
+	struct shim_held *e = &t->held[index];
+	uint32_t below = nearest_held_below(t, index), below_class = 0;
+	uint32_t parent = below == SHIM_NO_ENTRY ? 0 : resolve_class(t, below, &below_class);
+	*top_class = shim_identity_class_of(t, e->lock, kind_of(e), e->context);
+	if (!*top_class || (below != SHIM_NO_ENTRY && (!parent || *top_class == below_class)))
+		return parent;
+	return shim_acq_get(parent, *top_class, e->context, op_of(e), e->how, true);
+}
+
+/* The node of entry `index`, found or added together with those below it. */
+static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_key)
+{
+	struct shim_held *e = &t->held[index];
+	if (e->acq)
+		return e->acq;
+	uint32_t below = nearest_held_below(t, index);
+	uint32_t parent = 0;
+	if (below != SHIM_NO_ENTRY && !(parent = resolve(t, below, 0)))
+		return 0;
+	uint32_t lock = shim_identity_of(t, e->lock, kind_of(e), e->context, frame_key);
+	if (!lock)
+		return 0;
+	bool room = shim_acq_count() < shim_options.max_acquisitions;
+	e->acq = shim_acq_get(parent, lock, e->context, op_of(e), e->how, room);
+	if (!e->acq && !room) {
+		uint32_t top_class;
+		shim_log_count(DT_COUNT_FOLDED, 1);
+		e->acq = resolve_class(t, index, &top_class);
+	}
+	return e->acq;
+}
+
+/* More distinct signatures come by than the tags hold: make room, up to a bound. */
+static void grow_tags(struct shim_thread *t)
+{
+	if (SHIM_LIKELY(++t->tag_misses <= t->tag_mask))
+		return;
+	t->tag_misses = 0;
+	int growth = 0;
+	while (growth < SHIM_TAG_GROWTHS && t->block->grown[growth])
+		growth++;
+	if (growth == SHIM_TAG_GROWTHS)
+		return;
+	uint32_t *tags = shim_region_map(shim_grown_tags(growth) * sizeof *tags, true);
+	if (!tags)
+		return;
+	t->block->grown[growth] = tags;
+	/* A handler in between sees the new table with the old, smaller mask. */
+	t->tags = tags;
+	atomic_signal_fence(memory_order_seq_cst);
+	t->tag_mask = shim_grown_tags(growth) - 1;
+}
+
+static void remember(struct shim_thread *t, uint64_t signature)
+{
+	grow_tags(t);
+	uint32_t *set = t->tags + ((uint32_t)signature & t->tag_mask & ~3u);
+	uint32_t tag = (uint32_t)(signature >> 32) ^ (uint32_t)t->salt;
+	for (int i = 0; i < 4; i++) {
+		if (!set[i]) {
+			set[i] = tag;
+			return;
+		}
+	}
+	set[(signature >> 20) & 3] = tag;
+}
+
+static void sighted(struct shim_thread *t, uint32_t acq)
+{
+	if (acq && shim_acq_sighted(acq, t->segment))
+		shim_online_feed();
+}
+
+/* What identifies the frames above a variable of the calling thread's stack. */
+static uint64_t frame_key_of(struct shim_thread *t, const void *lock, uintptr_t slot)
+{
+	uintptr_t address = (uintptr_t)lock;
+	if (address <= slot || address >= t->stack_top)
+		return 0;
+	struct shim_frame frames[FRAMES_MAX];
+	bool complete;
+	size_t count = shim_unwind(slot, frames, FRAMES_MAX, &complete);
+	uint64_t key = 1;
+	for (size_t i = 0; i < count; i++)
+		if (frames[i].slot > address)
+			key = (key ^ frames[i].slot ^ (frames[i].pc << 17)) * 0x9e3779b97f4a7c15u;
+	return key | 1;
+}
+
+static bool tag_seen(const struct shim_thread *t, uint64_t signature)
+{
+	const uint32_t *set = t->tags + ((uint32_t)signature & t->tag_mask & ~3u);
+	uint32_t tag = (uint32_t)(signature >> 32) ^ (uint32_t)t->salt;
+	return set[0] == tag || set[1] == tag || set[2] == tag || set[3] == tag;
+}
+
+/* Record entry `index` unless this thread did so before, in this segment. */
+static void note(struct shim_thread *t, uint32_t index, uintptr_t slot)
+{
+	const struct shim_held *e = &t->held[index];
+	if (SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
+		return;
+	int saved = errno;
+	t->busy = 1;
+	sighted(t, resolve(t, index, frame_key_of(t, e->lock, slot)));
+	remember(t, e->signature);
+	t->busy = 0;
+	errno = saved;
+}
+
+void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t how, uintptr_t slot)
+{
+	if (t->busy || (!t->capacity && !shim_attach(t)))
+		return;
+	struct shim_context *c = shim_context_find(t, slot);
+	uint32_t id_how = how | (uint32_t)op << 12;
+	uint64_t signature =
+	    shim_mix(signature_below(t, t->depth), object, shim_generation_of(object), c->id, id_how);
+	if (tag_seen(t, signature) || !shim_process_check(t))
+		return;
+	int saved = errno;
+	t->busy = 1;
+	drop_foreign_released(t);
+	uint32_t below = nearest_held_below(t, t->depth);
+	uint32_t parent_acq = below == SHIM_NO_ENTRY ? 0 : resolve(t, below, 0);
+	uint32_t id = op == DT_OP_JOIN ? (uint32_t)(uintptr_t)object
+	                               : shim_identity_of(t, object, how & SHIM_HOW_KIND, c->id, 0);
+	if (id && (parent_acq || below == SHIM_NO_ENTRY)) {
+		bool room = shim_acq_count() < shim_options.max_acquisitions;
+		sighted(t, shim_acq_get(parent_acq, id, c->id, op, how, room));
+	}
+	remember(t, signature);
+	t->busy = 0;
+	errno = saved;
+}
+
+static bool grow_held(struct shim_thread *t)
+{
+	if (t->held != t->held_inline + 1)
+		return false;
+	struct shim_held *more = shim_region_map(SHIM_HELD_MAX * sizeof *more, false);
+	if (!more)
+		return false;
+	for (uint32_t i = 0; i <= t->depth; i++)
+		more[i] = t->held_inline[i];
+	t->held = more + 1;
+	t->capacity = SHIM_HELD_MAX - 1;
+	return true;
+}
+
+uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint32_t how)
+{
+	if (!t->capacity && !shim_attach(t))
+		return SHIM_NO_ENTRY;
+	if (t->depth >= t->capacity && !grow_held(t)) {
+		shim_log_count(DT_COUNT_HELD_OVERFLOW, 1);
+		return SHIM_NO_ENTRY;
+	}
+	struct shim_context *c = shim_context_find(t, slot);
+	if (!t->busy)
+		drop_foreign_released(t);
+	uint32_t index = t->depth;
+	uint32_t generation = shim_generation_of(lock);
+	uint64_t parent = signature_below(t, index);
+	t->depth = index + 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	struct shim_held *e = &t->held[index];
+	*e = (struct shim_held){.lock = lock, .context = c->id, .how = how};
+	e->signature = shim_mix(parent, lock, generation, c->id, how);
+	note(t, index, slot);
+	/* Not while a recording below was interrupted: it may have been of this very place. */
+	if (!t->busy) {
+		c->last_lock = NULL;
+		atomic_signal_fence(memory_order_seq_cst);
+		c->how = (uint16_t)how;
+		c->last_parent = parent;
+		c->last_era = t->salt ^ generation;
+		c->last_signature = e->signature;
+		atomic_signal_fence(memory_order_seq_cst);
+		c->last_lock = lock;
+	}
+	return index;
+}
+
+void shim_not_got(struct shim_thread *t, uint32_t index)
+{
+	if (index == SHIM_NO_ENTRY)
+		return;
+	t->held[index].how = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	t->depth = index;
+}
+
+bool shim_relock(struct shim_thread *t, void *lock)
+{
+	for (uint32_t i = t->depth; i-- > 0;) {
+		if (t->held[i].lock == lock && held(&t->held[i])) {
+			t->held[i].how += SHIM_HOW_RELOCK;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Somebody else's: remember the address, so that the holder's slow path drops its stale entry, and
+ * change the generation, so that it comes to the slow path. */
+static void released_elsewhere(void *lock)
+{
+	uint32_t bucket = shim_generation_bucket(lock);
+	atomic_store(&foreign_released[bucket & (FOREIGN_RELEASES - 1)], (uintptr_t)lock);
+	atomic_fetch_add(&foreign_count, 1);
+	atomic_fetch_add(&shim_generation[bucket], 1);
+}
+
+void shim_release_slow(struct shim_thread *t, void *lock)
+{
+	if (!t->capacity)
+		return;
+	for (uint32_t i = t->depth; i-- > 0;) {
+		if (t->held[i].lock != lock || !held(&t->held[i]))
+			continue;
+		if (t->held[i].how >= SHIM_HOW_RELOCK)
+			t->held[i].how -= SHIM_HOW_RELOCK;
+		else
+			remove_entry(t, i);
+		return;
+	}
+	if (!t->busy)
+		released_elsewhere(lock);
+}

@@ -1,0 +1,19 @@
+/* once.h: the end of an init routine happens before every return from its once call. */
+#ifndef SHIM_ONCE_H
+#define SHIM_ONCE_H
+
+#include "shim.h"
+
+/* Lies on the stack of the once call. */
+struct shim_once_call {
+	struct shim_once_call *outer;
+	void *control;
+	void (*routine)(void);
+};
+
+void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void));
+/* Runs the innermost call's routine: what the real once function is given. */
+void shim_once_routine(void);
+void shim_once_end(struct shim_once_call *call);
+
+#endif

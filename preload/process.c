@@ -1,0 +1,81 @@
+/* process.c: what a new process writes first. */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "log.h"
+#include "modules.h"
+#include "options.h"
+#include "process.h"
+#include "say.h"
+#include "tables.h"
+#include "thread.h"
+
+enum { COMMAND_BYTES = 16384, EXE_BYTES = 4096 };
+
+static _Atomic uint32_t process_number;
+
+bool shim_process_open(void)
+{
+	if (shim_tables_open() && shim_identity_open() && shim_threads_open())
+		return true;
+	shim_say("not enough address space for the tables: the program runs on unobserved");
+	return false;
+}
+
+static size_t read_command(char *text)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	size_t n = 0;
+	long got;
+	while (n < COMMAND_BYTES - 1 && (got = syscall(SYS_read, fd, text + n, COMMAND_BYTES - 1 - n)) > 0)
+		n += (size_t)got;
+	syscall(SYS_close, fd);
+	if (n && text[n - 1])
+		text[n++] = '\0';
+	return n;
+}
+
+static void log_process(void)
+{
+	static char text[COMMAND_BYTES + EXE_BYTES]; /* one thread starts a log at a time */
+	size_t n = read_command(text);
+	struct dt_rec_process rec = {{DT_REC_PROCESS, 0, 0}, 0, 0};
+	for (size_t i = 0; i < n; i++)
+		rec.argc += !text[i];
+	long exe = syscall(SYS_readlink, "/proc/self/exe", text + n, EXE_BYTES - 1);
+	if (exe < 0)
+		exe = 0;
+	text[n + (size_t)exe] = '\0';
+	rec.text_bytes = (uint32_t)(n + (size_t)exe + 1);
+	shim_log_append(&rec.head, sizeof rec, text, rec.text_bytes, NULL, 0);
+}
+
+void shim_process_started(bool forked)
+{
+	if (forked) {
+		shim_tables_forked();
+		shim_identity_forked();
+		shim_modules_forked();
+		shim_threads_forked();
+	}
+	atomic_fetch_add(&process_number, 1);
+	log_process();
+}
+
+bool shim_process_check(struct shim_thread *t)
+{
+	if (SHIM_UNLIKELY(!shim_log_ready()))
+		return false;
+	uint32_t now = atomic_load_explicit(&process_number, memory_order_relaxed);
+	if (SHIM_UNLIKELY(t->process != now)) {
+		t->process = now;
+		shim_thread_register(t);
+	}
+	return true;
+}

@@ -1,0 +1,12 @@
+/* region.h: memory of the shim: anonymous mappings, zeroed, never from the program's malloc. */
+#ifndef SHIM_REGION_H
+#define SHIM_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Map `bytes`, touched only as used. wipe: the child of a fork finds zeros. NULL: no memory. */
+void *shim_region_map(size_t bytes, bool wipe);
+void shim_region_unmap(void *region, size_t bytes);
+
+#endif

@@ -1,0 +1,301 @@
+/* thread.c: the life of a thread as the shim sees it.
+ *
+ * The end is noted by a destructor of thread-specific data that puts itself off to the last of the
+ * rounds, so that locks taken by the program's own destructors are still seen. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "identity.h"
+#include "log.h"
+#include "modules.h"
+#include "options.h"
+#include "process.h"
+#include "region.h"
+#include "tables.h"
+#include "thread.h"
+#include "unwind.h"
+
+enum { THREADS_MAX = 1 << 20, SEGMENTS_MAX = 1 << 22, BLOCKS_A_REGION = 8 };
+#define THREAD_STACK_MAX ((uintptr_t)8 << 30)
+
+__thread struct shim_thread shim_self __attribute__((tls_model("initial-exec")));
+_Atomic uint32_t shim_code_epoch;
+
+extern void *__libc_stack_end;
+
+static _Atomic uint32_t thread_ids, segment_ids;
+static _Atomic uint32_t *last_segments;  /* by thread id: of threads that ended */
+static _Atomic uint64_t free_blocks;     /* pointer in the low 48 bits, a counter against ABA above */
+static pthread_key_t end_key;
+static _Atomic int end_key_state;        /* 0 none, 1 being made, 2 made */
+
+bool shim_threads_open(void)
+{
+	last_segments = shim_region_map(THREADS_MAX * sizeof *last_segments, true);
+	return last_segments != NULL;
+}
+
+void shim_threads_forked(void)
+{
+	atomic_store(&thread_ids, 0);
+	atomic_store(&segment_ids, 0);
+	atomic_store(&free_blocks, 0);
+}
+
+static void block_push(struct shim_thread_block *block)
+{
+	uint64_t head = atomic_load(&free_blocks), next;
+	do {
+		block->next = (struct shim_thread_block *)(head & 0xffffffffffffu);
+		next = ((head >> 48) + 1) << 48 | (uint64_t)(uintptr_t)block;
+	} while (!atomic_compare_exchange_weak(&free_blocks, &head, next));
+}
+
+static struct shim_thread_block *block_pop(void)
+{
+	uint64_t head = atomic_load(&free_blocks);
+	for (;;) {
+		struct shim_thread_block *block = (struct shim_thread_block *)(head & 0xffffffffffffu);
+		if (!block)
+			break;
+		uint64_t next = ((head >> 48) + 1) << 48 | (uint64_t)(uintptr_t)block->next;
+		if (atomic_compare_exchange_weak(&free_blocks, &head, next))
+			return block;
+	}
+	struct shim_thread_block *blocks = shim_region_map(BLOCKS_A_REGION * sizeof *blocks, true);
+	for (int i = 1; blocks && i < BLOCKS_A_REGION; i++)
+		block_push(&blocks[i]);
+	return blocks;
+}
+
+static uint64_t salt_of(uint32_t segment)
+{
+	return ((uint64_t)segment * 0x9e3779b97f4a7c15u) << 1;
+}
+
+void shim_segment_order(uint32_t id, uint32_t thread, uint32_t pred)
+{
+	struct dt_rec_segment rec = {{DT_REC_SEGMENT, 0, 0}, id, thread, pred, 0};
+	SHIM_LOG(&rec);
+}
+
+static uint32_t segment_new(uint32_t thread, uint32_t pred)
+{
+	uint32_t id = atomic_fetch_add(&segment_ids, 1) + 1;
+	shim_segment_order(id, thread, pred);
+	return id;
+}
+
+static bool segments_left(void)
+{
+	if (atomic_load_explicit(&segment_ids, memory_order_relaxed) < SEGMENTS_MAX)
+		return true;
+	shim_log_count(DT_COUNT_SEGMENTS_LOST, 1);
+	return false;
+}
+
+void shim_segment_next(struct shim_thread *t, uint32_t pred)
+{
+	if (!segments_left())
+		return;
+	uint32_t id = segment_new(t->id, t->segment);
+	if (pred)
+		shim_segment_order(id, t->id, pred);
+	t->segment = id;
+	t->salt = salt_of(id);
+}
+
+uint32_t shim_segment_meeting(void)
+{
+	return segments_left() ? atomic_fetch_add(&segment_ids, 1) + 1 : 0;
+}
+
+/* The arriving segment must have the smaller number, so the meeting gets its own when it is left. */
+void shim_segment_arrive(struct shim_thread *t, uint32_t meeting)
+{
+	shim_segment_order(meeting, 0, t->segment);
+}
+
+static void log_thread(const struct shim_thread *t, const struct shim_start *start)
+{
+	struct dt_rec_thread rec = {.head = {DT_REC_THREAD, 0, 0}, .id = t->id, .tid = t->tid, .first_segment = t->segment};
+	if (start) {
+		rec.parent = start->parent;
+		rec.create_stack = start->context;
+		rec.start_function = start->routine ? (uintptr_t)start->routine : (uintptr_t)start->routine_c11;
+		shim_stack_log(rec.create_stack);
+		shim_modules_see(rec.start_function);
+	}
+	SHIM_LOG(&rec);
+}
+
+static uint32_t thread_id_new(void)
+{
+	uint32_t id = atomic_fetch_add(&thread_ids, 1) + 1;
+	if (id >= THREADS_MAX)
+		shim_log_count(DT_COUNT_THREADS_LOST, 1);
+	return id;
+}
+
+void shim_thread_register(struct shim_thread *t)
+{
+	struct shim_start *start = t->block ? &t->block->start : NULL;
+	bool prepared = start && start->process == t->process;
+	t->tid = (int32_t)syscall(SYS_gettid);
+	t->id = prepared ? start->id : thread_id_new();
+	t->segment = prepared ? start->segment : segment_new(t->id, 0);
+	t->salt = salt_of(t->segment);
+	/* In the child of a fork: the stack is the same, the log is another. */
+	for (uint32_t i = 0; i < t->depth; i++)
+		t->held[i].acq = 0;
+	log_thread(t, prepared ? start : NULL);
+}
+
+static void thread_ended(struct shim_thread *t)
+{
+	if (shim_log_ready() && t->id) {
+		if (t->has_stack_locks) {
+			uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+			shim_identity_range_ended(here, t->stack_top - here);
+		}
+		if (t->id < THREADS_MAX)
+			atomic_store_explicit(&last_segments[t->id], t->segment, memory_order_release);
+		struct dt_rec_id rec = {{DT_REC_THREAD_END, 0, 0}, t->id, 0};
+		SHIM_LOG(&rec);
+	}
+	t->capacity = 0;
+	t->depth = 0;
+	t->state = SHIM_THREAD_GONE;
+	t->contexts = NULL;
+	if (t->held != t->held_inline + 1)
+		shim_region_unmap(t->held - 1, SHIM_HELD_MAX * sizeof *t->held);
+	for (int i = 0; t->block && i < SHIM_TAG_GROWTHS; i++) {
+		if (t->block->grown[i])
+			shim_region_unmap(t->block->grown[i], shim_grown_tags(i) * sizeof *t->tags);
+		t->block->grown[i] = NULL;
+	}
+	if (t->block)
+		block_push(t->block);
+	t->block = NULL;
+}
+
+static void end_destructor(void *value)
+{
+	uintptr_t round = (uintptr_t)value;
+	if (round < PTHREAD_DESTRUCTOR_ITERATIONS)
+		pthread_setspecific(end_key, (void *)(round + 1));
+	else
+		thread_ended(&shim_self);
+}
+
+static void watch_end(void)
+{
+	int state = 0;
+	if (atomic_compare_exchange_strong(&end_key_state, &state, 1))
+		atomic_store(&end_key_state, pthread_key_create(&end_key, end_destructor) == 0 ? 2 : 0);
+	if (atomic_load(&end_key_state) == 2)
+		pthread_setspecific(end_key, (void *)1);
+}
+
+/* glibc puts the thread's control block at the top of its stack; the first thread's stack is the
+ * kernel's, and the loader keeps where it began. */
+static uintptr_t find_stack_top(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0), self = (uintptr_t)pthread_self();
+	uintptr_t end = (uintptr_t)__libc_stack_end;
+	if (here < self && self - here < THREAD_STACK_MAX)
+		return self;
+	return here < end ? end : 0;
+}
+
+static void equip(struct shim_thread *t, struct shim_thread_block *block)
+{
+	t->block = block;
+	memset(block->onces, 0, sizeof block->onces);
+	t->contexts = block->contexts;
+	t->allocations = shim_options.heap ? block->allocations : NULL;
+	t->tags = block->tags;
+	t->tag_mask = (uint32_t)(sizeof block->tags / sizeof *block->tags) - 1;
+	t->held_inline[0].how = SHIM_HOW_HELD;
+	t->held = t->held_inline + 1;
+	t->stack_top = find_stack_top();
+	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), t->stack_top);
+}
+
+static bool attach_with(struct shim_thread *t, struct shim_thread_block *block)
+{
+	equip(t, block);
+	if (!shim_process_check(t)) {
+		t->block = NULL;
+		block_push(block);
+		return false;
+	}
+	watch_end();
+	t->state = SHIM_THREAD_READY;
+	t->capacity = SHIM_HELD_INLINE;
+	return true;
+}
+
+bool shim_attach(struct shim_thread *t)
+{
+	if (t->state != SHIM_THREAD_NEW)
+		return false;
+	int saved = errno;
+	t->state = SHIM_THREAD_ATTACHING;
+	shim_hooks_resolve();
+	struct shim_thread_block *block = shim_log_wanted() ? block_pop() : NULL;
+	if (block)
+		memset(&block->start, 0, sizeof block->start);
+	if (!block || !attach_with(t, block))
+		t->state = SHIM_THREAD_NEW;
+	errno = saved;
+	return t->state == SHIM_THREAD_READY;
+}
+
+struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t slot)
+{
+	if (t->busy || (!t->capacity && !shim_attach(t)) || !shim_process_check(t))
+		return NULL;
+	struct shim_thread_block *block = block_pop();
+	if (!block)
+		return NULL;
+	uint32_t context = shim_context_find(t, slot)->id;
+	uint32_t id = thread_id_new();
+	block->start = (struct shim_start){.id = id, .parent = t->id, .context = context, .process = t->process};
+	block->start.segment = segment_new(id, t->segment);
+	return block;
+}
+
+void shim_thread_unprepare(struct shim_thread_block *block)
+{
+	block_push(block);
+}
+
+void shim_thread_begin(struct shim_thread_block *block)
+{
+	struct shim_thread *t = &shim_self;
+	t->state = SHIM_THREAD_ATTACHING;
+	if (!attach_with(t, block))
+		t->state = SHIM_THREAD_GONE;
+}
+
+uint32_t shim_thread_id_of(pthread_t handle)
+{
+	/* Thread-local storage lies at one distance from every thread's handle. */
+	ptrdiff_t distance = (char *)&shim_self - (char *)pthread_self();
+	const struct shim_thread *other = (const struct shim_thread *)((const char *)handle + distance);
+	return other->process == shim_self.process ? other->id : 0;
+}
+
+void shim_thread_joined(struct shim_thread *t, uint32_t id)
+{
+	if (!id || id >= THREADS_MAX || !t->capacity || !shim_process_check(t))
+		return;
+	uint32_t last = atomic_load_explicit(&last_segments[id], memory_order_acquire);
+	if (last)
+		shim_segment_next(t, last);
+}

@@ -1,0 +1,32 @@
+/* wait.h: a wait on a condition releases its mutex and takes it again inside glibc, past our hooks.
+ *
+ * SHIM_COND_WAIT notes the release, the wait under what stays held, and the re-acquisition, which
+ * is an acquisition like any other: wanted, before the wait, under what stays held. A cancelled
+ * wait has the mutex again when the program's cleanup handlers run: a handler of ours notes that. */
+#ifndef SHIM_WAIT_H
+#define SHIM_WAIT_H
+
+#include <pthread.h>
+
+#include "shim.h"
+
+struct shim_cond_wait {
+	void *mutex;
+	uint32_t index;    /* of the mutex's new entry */
+	uint32_t relocks;  /* a recursive mutex goes on being held as often as before (enum shim_how) */
+	bool held;         /* it was held at the wait */
+};
+
+void shim_cond_wait_begin(struct shim_cond_wait *wait, void *cond, void *mutex, uint32_t how, uintptr_t slot);
+void shim_cond_wait_end(void *wait);
+
+#define SHIM_COND_WAIT(result, cond, mutex, how, call)                       \
+	do {                                                                 \
+		struct shim_cond_wait shim_wait;                             \
+		shim_cond_wait_begin(&shim_wait, cond, mutex, how, SHIM_SLOT()); \
+		pthread_cleanup_push(shim_cond_wait_end, &shim_wait);        \
+		(result) = (call);                                           \
+		pthread_cleanup_pop(1);                                      \
+	} while (0)
+
+#endif
