@@ -139,7 +139,7 @@ static void grow_tags(struct shim_thread *t)
 		growth++;
 	if (growth == SHIM_TAG_GROWTHS)
 		return;
-	uint32_t *tags = shim_region_map(shim_grown_tags(growth) * sizeof *tags, true);
+	uint32_t *tags = shim_region_map_dense(shim_grown_tags(growth) * sizeof *tags, true);
 	if (!tags)
 		return;
 	t->block->grown[growth] = tags;

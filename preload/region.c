@@ -7,23 +7,52 @@
 
 #include "region.h"
 
+enum { HUGE_BYTES = 2 << 20 };
+
+static char *map(size_t bytes)
+{
+	void *p = (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
+	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, (off_t)0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void *advised(char *p, size_t bytes, int pages, bool wipe)
+{
+	syscall(SYS_madvise, p, bytes, pages);
+	if (!wipe || syscall(SYS_madvise, p, bytes, MADV_WIPEONFORK) == 0)
+		return p;
+	syscall(SYS_munmap, p, bytes);
+	return NULL;
+}
+
 void *shim_region_map(size_t bytes, bool wipe)
 {
 	int saved = errno;
-	void *p = (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
-	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, (off_t)0);
-	if (p == MAP_FAILED) {
+	char *p = map(bytes);
+	/* Sparse tables: a huge page for every touched slot would be the whole table. */
+	void *region = p ? advised(p, bytes, MADV_NOHUGEPAGE, wipe) : NULL;
+	errno = saved;
+	return region;
+}
+
+void *shim_region_map_dense(size_t bytes, bool wipe)
+{
+	if (bytes < HUGE_BYTES)
+		return shim_region_map(bytes, wipe);
+	int saved = errno;
+	char *p = map(bytes + HUGE_BYTES);
+	if (!p) {
 		errno = saved;
 		return NULL;
 	}
-	/* Sparse tables: a huge page for every touched slot would be the whole table. */
-	syscall(SYS_madvise, p, bytes, MADV_NOHUGEPAGE);
-	if (wipe && syscall(SYS_madvise, p, bytes, MADV_WIPEONFORK) != 0) {
-		syscall(SYS_munmap, p, bytes);
-		p = NULL;
-	}
+	char *aligned = (char *)(((uintptr_t)p + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1));
+	if (aligned > p)
+		syscall(SYS_munmap, p, aligned - p);
+	if (aligned + bytes < p + bytes + HUGE_BYTES)
+		syscall(SYS_munmap, aligned + bytes, p + HUGE_BYTES - aligned);
+	void *region = advised(aligned, bytes, MADV_HUGEPAGE, wipe);
 	errno = saved;
-	return p;
+	return region;
 }
 
 void shim_region_unmap(void *region, size_t bytes)

@@ -7,6 +7,9 @@
 
 /* Map `bytes`, touched only as used. wipe: the child of a fork finds zeros. NULL: no memory. */
 void *shim_region_map(size_t bytes, bool wipe);
+/* The same for a table that is soon touched all over: on huge pages where its size allows, since a
+ * miss of the TLB for every look-up costs more than the look-up. */
+void *shim_region_map_dense(size_t bytes, bool wipe);
 void shim_region_unmap(void *region, size_t bytes);
 
 #endif
