@@ -122,7 +122,6 @@ static void mutexes(void)
 	SHOW(pthread_mutex_lock(&mutex));
 	SHOW(pthread_mutex_trylock(&mutex));
 	SHOW(pthread_mutex_timedlock(&mutex, &past));
-	SHOW(pthread_mutex_unlock(&mutex));
 	SHOW(pthread_mutex_destroy(&mutex));
 
 	puts("-- mutex with priority inheritance");
