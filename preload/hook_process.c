@@ -11,7 +11,8 @@
 static void log_exit(int status)
 {
 	struct shim_thread *t = &shim_self;
-	if (!t->capacity || !shim_process_check(t))
+	/* The child of a vfork ends in its parent's memory. */
+	if (!t->capacity || !shim_process_check(t) || shim_log_header()->pid != getpid())
 		return;
 	struct dt_rec_exit rec = {{DT_REC_EXIT, 0, 0}, status, 0};
 	SHIM_LOG(&rec);

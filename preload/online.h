@@ -7,5 +7,7 @@
 
 /* Facts were added to the log. */
 void shim_online_feed(void);
+/* Another process now, with a log of its own: begin anew. */
+void shim_online_forked(void);
 
 #endif

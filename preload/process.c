@@ -8,6 +8,7 @@
 #include "identity.h"
 #include "log.h"
 #include "modules.h"
+#include "online.h"
 #include "options.h"
 #include "process.h"
 #include "say.h"
@@ -63,6 +64,7 @@ void shim_process_started(bool forked)
 		shim_identity_forked();
 		shim_modules_forked();
 		shim_threads_forked();
+		shim_online_forked();
 	}
 	atomic_fetch_add(&process_number, 1);
 	log_process();
