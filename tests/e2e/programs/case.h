@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                   \
-	do {                                                                               \
-		if (!(condition)) {                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);    \
-			exit(3);                                                           \
-		}                                                                          \
+#define CHECK(condition)                                                                                     \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                      \
+			exit(3);                                                                             \
+		}                                                                                            \
 	} while (0)
 
 static int steps_made;
@@ -68,10 +68,10 @@ static inline void run_in_turn(void (*const routines[])(void), int count)
 		CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
-#define in_turn(...)                                                                       \
-	do {                                                                               \
-		void (*const routines_[])(void) = {__VA_ARGS__};                           \
-		run_in_turn(routines_, (int)(sizeof(routines_) / sizeof(*routines_)));     \
+#define in_turn(...)                                                                                         \
+	do {                                                                                                 \
+		void (*const routines_[])(void) = {__VA_ARGS__};                                             \
+		run_in_turn(routines_, (int)(sizeof(routines_) / sizeof(*routines_)));                       \
 	} while (0)
 
 struct test_case {
@@ -92,11 +92,11 @@ static inline int run_case(const struct test_case *cases, int count, int argc, c
 	return 2;
 }
 
-#define CASES(...)                                                                         \
-	int main(int argc, char **argv)                                                    \
-	{                                                                                  \
-		static const struct test_case cases_[] = {__VA_ARGS__};                    \
-		return run_case(cases_, (int)(sizeof(cases_) / sizeof(*cases_)), argc, argv); \
+#define CASES(...)                                                                                           \
+	int main(int argc, char **argv)                                                                      \
+	{                                                                                                    \
+		static const struct test_case cases_[] = {__VA_ARGS__};                                      \
+		return run_case(cases_, (int)(sizeof(cases_) / sizeof(*cases_)), argc, argv);                \
 	}
 
 #endif

@@ -81,8 +81,14 @@ static void *wait_then_separate(void *unused)
 	return unused;
 }
 
-static void held_after_wait(void) { wake_and_then(wait_then_nest, other_then_mutex); }
-static void free_after_unlock(void) { wake_and_then(wait_then_separate, other_then_mutex); }
+static void held_after_wait(void)
+{
+	wake_and_then(wait_then_nest, other_then_mutex);
+}
+static void free_after_unlock(void)
+{
+	wake_and_then(wait_then_separate, other_then_mutex);
+}
 
 /* The wait takes the mutex again while `other` is held: that is an acquisition too. */
 static void mutex_then_other(void)
@@ -103,7 +109,10 @@ static void *wait_under_other(void *unused)
 	return unused;
 }
 
-static void retaken_under_other(void) { wake_and_then(wait_under_other, mutex_then_other); }
+static void retaken_under_other(void)
+{
+	wake_and_then(wait_under_other, mutex_then_other);
+}
 
 /* The waker needs `outer` in some other run than this; the waiter waits holding it. */
 static void signal_under_outer(void)
@@ -152,8 +161,14 @@ static void leave_waiting(void *(*signaller)(void *))
 	CHECK(pthread_mutex_unlock(&mutex) == 0);
 }
 
-static void wait_while_holding(void) { leave_waiting(signal_first); }
-static void wait_while_holding_unneeded(void) { leave_waiting(signal_first_without_outer); }
+static void wait_while_holding(void)
+{
+	leave_waiting(signal_first);
+}
+static void wait_while_holding_unneeded(void)
+{
+	leave_waiting(signal_first_without_outer);
+}
 
 /* Waits that end by time. */
 static struct timespec now(clockid_t clock)
@@ -178,28 +193,28 @@ static void clock_out(void)
 	CHECK(pthread_cond_clockwait(&cond, &mutex, CLOCK_MONOTONIC, &deadline) == ETIMEDOUT);
 }
 
-#define ENDED(name, wait)                                     \
-	static void name##_nested(void)                       \
-	{                                                     \
-		CHECK(pthread_mutex_lock(&mutex) == 0);       \
-		wait();                                       \
-		lock_and_unlock_other();                      \
-		CHECK(pthread_mutex_unlock(&mutex) == 0);     \
-	}                                                     \
-	static void name##_separate(void)                     \
-	{                                                     \
-		CHECK(pthread_mutex_lock(&mutex) == 0);       \
-		wait();                                       \
-		CHECK(pthread_mutex_unlock(&mutex) == 0);     \
-		lock_and_unlock_other();                      \
-	}                                                     \
-	static void name##_held(void)                         \
-	{                                                     \
-		in_turn(name##_nested, other_then_mutex);     \
-	}                                                     \
-	static void name##_free(void)                         \
-	{                                                     \
-		in_turn(name##_separate, other_then_mutex);   \
+#define ENDED(name, wait)                                                                                    \
+	static void name##_nested(void)                                                                      \
+	{                                                                                                    \
+		CHECK(pthread_mutex_lock(&mutex) == 0);                                                      \
+		wait();                                                                                      \
+		lock_and_unlock_other();                                                                     \
+		CHECK(pthread_mutex_unlock(&mutex) == 0);                                                    \
+	}                                                                                                    \
+	static void name##_separate(void)                                                                    \
+	{                                                                                                    \
+		CHECK(pthread_mutex_lock(&mutex) == 0);                                                      \
+		wait();                                                                                      \
+		CHECK(pthread_mutex_unlock(&mutex) == 0);                                                    \
+		lock_and_unlock_other();                                                                     \
+	}                                                                                                    \
+	static void name##_held(void)                                                                        \
+	{                                                                                                    \
+		in_turn(name##_nested, other_then_mutex);                                                    \
+	}                                                                                                    \
+	static void name##_free(void)                                                                        \
+	{                                                                                                    \
+		in_turn(name##_separate, other_then_mutex);                                                  \
 	}
 
 ENDED(timed, time_out)
@@ -299,9 +314,18 @@ static void other_then_outer(void)
 	CHECK(pthread_mutex_unlock(&other) == 0);
 }
 
-static void cancelled(void) { cancel_and_then(wait_to_be_cancelled, other_then_mutex); }
-static void cancelled_nested(void) { cancel_and_then(wait_to_be_cancelled_nested, other_then_mutex); }
-static void cancelled_under(void) { cancel_and_then(wait_to_be_cancelled_under_outer, other_then_outer); }
+static void cancelled(void)
+{
+	cancel_and_then(wait_to_be_cancelled, other_then_mutex);
+}
+static void cancelled_nested(void)
+{
+	cancel_and_then(wait_to_be_cancelled_nested, other_then_mutex);
+}
+static void cancelled_under(void)
+{
+	cancel_and_then(wait_to_be_cancelled_under_outer, other_then_outer);
+}
 static void cancelled_under_unlocked(void)
 {
 	cancel_and_then(wait_to_be_cancelled_under_outer, other_then_mutex);
@@ -309,8 +333,7 @@ static void cancelled_under_unlocked(void)
 
 CASES({"held-after-wait", held_after_wait}, {"free-after-unlock", free_after_unlock},
       {"retaken-under-other", retaken_under_other}, {"wait-while-holding", wait_while_holding},
-      {"wait-while-holding-unneeded", wait_while_holding_unneeded},
-      {"timed-held", timed_held}, {"timed-free", timed_free},
-      {"clock-held", clocked_held}, {"clock-free", clocked_free},
-      {"cancelled", cancelled}, {"cancelled-nested", cancelled_nested},
-      {"cancelled-under", cancelled_under}, {"cancelled-under-unlocked", cancelled_under_unlocked})
+      {"wait-while-holding-unneeded", wait_while_holding_unneeded}, {"timed-held", timed_held},
+      {"timed-free", timed_free}, {"clock-held", clocked_held}, {"clock-free", clocked_free},
+      {"cancelled", cancelled}, {"cancelled-nested", cancelled_nested}, {"cancelled-under", cancelled_under},
+      {"cancelled-under-unlocked", cancelled_under_unlocked})

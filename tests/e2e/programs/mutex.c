@@ -64,16 +64,16 @@ static void init_shared(void)
 	init_both(&attributes);
 }
 
-#define KIND(name, initialise)                 \
-	static void name##_inverted(void)      \
-	{                                      \
-		initialise;                    \
-		in_turn(forwards, backwards);  \
-	}                                      \
-	static void name##_ordered(void)       \
-	{                                      \
-		initialise;                    \
-		in_turn(forwards, forwards);   \
+#define KIND(name, initialise)                                                                               \
+	static void name##_inverted(void)                                                                    \
+	{                                                                                                    \
+		initialise;                                                                                  \
+		in_turn(forwards, backwards);                                                                \
+	}                                                                                                    \
+	static void name##_ordered(void)                                                                     \
+	{                                                                                                    \
+		initialise;                                                                                  \
+		in_turn(forwards, forwards);                                                                 \
 	}
 
 KIND(static, (void)0)
@@ -352,19 +352,16 @@ static void destroyed(void)
 	in_turn(forwards, make_again, backwards);
 }
 
-CASES({"static", static_inverted}, {"static-ordered", static_ordered},
-      {"normal", normal_inverted}, {"normal-ordered", normal_ordered},
-      {"recursive", recursive_inverted}, {"recursive-ordered", recursive_ordered},
-      {"errorcheck", errorcheck_inverted}, {"errorcheck-ordered", errorcheck_ordered},
-      {"adaptive", adaptive_inverted}, {"adaptive-ordered", adaptive_ordered},
-      {"robust", robust_inverted}, {"robust-ordered", robust_ordered},
-      {"pi", pi_inverted}, {"pi-ordered", pi_ordered},
-      {"shared", shared_inverted}, {"shared-ordered", shared_ordered},
-      {"owner-dies", owner_dies}, {"not-recoverable", not_recoverable},
-      {"relock", relock}, {"relock-inverted", relock_inverted},
-      {"relock-half", relock_half}, {"relock-full", relock_full},
-      {"errorcheck-relock", errorcheck_relock}, {"failed-unlock", failed_unlock},
-      {"unlocked-elsewhere", unlocked_elsewhere},
+CASES({"static", static_inverted}, {"static-ordered", static_ordered}, {"normal", normal_inverted},
+      {"normal-ordered", normal_ordered}, {"recursive", recursive_inverted},
+      {"recursive-ordered", recursive_ordered}, {"errorcheck", errorcheck_inverted},
+      {"errorcheck-ordered", errorcheck_ordered}, {"adaptive", adaptive_inverted},
+      {"adaptive-ordered", adaptive_ordered}, {"robust", robust_inverted}, {"robust-ordered", robust_ordered},
+      {"pi", pi_inverted}, {"pi-ordered", pi_ordered}, {"shared", shared_inverted},
+      {"shared-ordered", shared_ordered}, {"owner-dies", owner_dies}, {"not-recoverable", not_recoverable},
+      {"relock", relock}, {"relock-inverted", relock_inverted}, {"relock-half", relock_half},
+      {"relock-full", relock_full}, {"errorcheck-relock", errorcheck_relock},
+      {"failed-unlock", failed_unlock}, {"unlocked-elsewhere", unlocked_elsewhere},
       {"out-of-order", out_of_order_inverted}, {"out-of-order-ordered", out_of_order_ordered},
       {"one-thread", one_thread_only}, {"remapped", remapped}, {"still-mapped", still_mapped},
       {"destroyed", destroyed})

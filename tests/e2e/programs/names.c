@@ -57,9 +57,18 @@ static void threads(void)
 	CHECK(pthread_join(auditor, NULL) == 0);
 }
 
-static void nested_forwards(void) { both(&nested.inside.guards[0], &nested.inside.guards[1]); }
-static void nested_backwards(void) { both(&nested.inside.guards[1], &nested.inside.guards[0]); }
-static void members(void) { in_turn(nested_forwards, nested_backwards); }
+static void nested_forwards(void)
+{
+	both(&nested.inside.guards[0], &nested.inside.guards[1]);
+}
+static void nested_backwards(void)
+{
+	both(&nested.inside.guards[1], &nested.inside.guards[0]);
+}
+static void members(void)
+{
+	in_turn(nested_forwards, nested_backwards);
+}
 
 static void from_library(void)
 {
@@ -116,7 +125,10 @@ static __attribute__((noinline)) void wrapped_backwards(void)
 	my_unlock(&accounts[1].lock);
 }
 
-static void wrapper(void) { in_turn(wrapped_forwards, wrapped_backwards); }
+static void wrapper(void)
+{
+	in_turn(wrapped_forwards, wrapped_backwards);
+}
 
 /* Recursion: the same code at many heights of the stack. */
 static __attribute__((noinline)) void descend(int depth, void (*routine)(void))
@@ -128,9 +140,18 @@ static __attribute__((noinline)) void descend(int depth, void (*routine)(void))
 	__asm__ volatile(""); /* no tail call */
 }
 
-static void deep_forwards(void) { descend(3, wrapped_forwards); }
-static void deep_backwards(void) { descend(12, wrapped_backwards); }
-static void recursion(void) { in_turn(deep_forwards, deep_backwards); }
+static void deep_forwards(void)
+{
+	descend(3, wrapped_forwards);
+}
+static void deep_backwards(void)
+{
+	descend(12, wrapped_backwards);
+}
+static void recursion(void)
+{
+	in_turn(deep_forwards, deep_backwards);
+}
 
 struct cache {
 	int entries;
@@ -148,8 +169,14 @@ static __attribute__((noinline)) struct cache *cache_new(void)
 	return cache;
 }
 
-static void left_right(void) { both(&left->lock, &right->lock); }
-static void right_left(void) { both(&right->lock, &left->lock); }
+static void left_right(void)
+{
+	both(&left->lock, &right->lock);
+}
+static void right_left(void)
+{
+	both(&right->lock, &left->lock);
+}
 
 static void heap(void)
 {

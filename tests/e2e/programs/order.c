@@ -48,12 +48,12 @@ static void end(pthread_t thread)
 }
 
 /* Gates. */
-#define THROUGH(name, take, routine, give)  \
-	static void name(void)              \
-	{                                   \
-		CHECK(take == 0);           \
-		routine();                  \
-		CHECK(give == 0);           \
+#define THROUGH(name, take, routine, give)                                                                   \
+	static void name(void)                                                                               \
+	{                                                                                                    \
+		CHECK(take == 0);                                                                            \
+		routine();                                                                                   \
+		CHECK(give == 0);                                                                            \
 	}
 
 THROUGH(gated_forwards, pthread_mutex_lock(&gate), forwards, pthread_mutex_unlock(&gate))
@@ -74,16 +74,40 @@ static void half_gated_backwards(void)
 	CHECK(pthread_mutex_unlock(&second) == 0);
 }
 
-static void no_gate(void) { in_turn(forwards, backwards); }
-static void same_gate(void) { in_turn(gated_forwards, gated_backwards); }
-static void one_sided_gate(void) { in_turn(gated_forwards, backwards); }
-static void two_gates(void) { in_turn(gated_forwards, elsewhere_backwards); }
-static void reading_gate(void) { in_turn(reading_forwards, reading_backwards); }
-static void writing_gate(void) { in_turn(reading_forwards, writing_backwards); }
-static void half_gate(void) { in_turn(gated_forwards, half_gated_backwards); }
+static void no_gate(void)
+{
+	in_turn(forwards, backwards);
+}
+static void same_gate(void)
+{
+	in_turn(gated_forwards, gated_backwards);
+}
+static void one_sided_gate(void)
+{
+	in_turn(gated_forwards, backwards);
+}
+static void two_gates(void)
+{
+	in_turn(gated_forwards, elsewhere_backwards);
+}
+static void reading_gate(void)
+{
+	in_turn(reading_forwards, reading_backwards);
+}
+static void writing_gate(void)
+{
+	in_turn(reading_forwards, writing_backwards);
+}
+static void half_gate(void)
+{
+	in_turn(gated_forwards, half_gated_backwards);
+}
 
 /* Many threads: that the first ones met behind a gate must not hide the later ones that did not. */
-static void gate_then_none(void) { in_turn(gated_forwards, gated_backwards, forwards, backwards); }
+static void gate_then_none(void)
+{
+	in_turn(gated_forwards, gated_backwards, forwards, backwards);
+}
 
 /* What came before a thread's creation is before all that it does. */
 static void create(void)
@@ -218,8 +242,14 @@ static void meet(void *(*one)(void *), void *(*other)(void *))
 	CHECK(pthread_barrier_destroy(&barrier) == 0);
 }
 
-static void barrier_between(void) { meet(forwards_then_meet, meet_then_backwards); }
-static void barrier_before(void) { meet(meet_then_forwards_and_tell, meet_then_backwards_when_told); }
+static void barrier_between(void)
+{
+	meet(forwards_then_meet, meet_then_backwards);
+}
+static void barrier_before(void)
+{
+	meet(meet_then_forwards_and_tell, meet_then_backwards_when_told);
+}
 
 /* Later rounds order too: the second round is what lies between. */
 static void *meet_forwards_meet(void *unused)
@@ -240,7 +270,10 @@ static void *meet_meet_backwards(void *unused)
 	return unused;
 }
 
-static void barrier_rounds(void) { meet(meet_forwards_meet, meet_meet_backwards); }
+static void barrier_rounds(void)
+{
+	meet(meet_forwards_meet, meet_meet_backwards);
+}
 
 /* Once: what the routine did is before what follows any call. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -273,9 +306,18 @@ static void empty_once_then_backwards(void)
 	backwards();
 }
 
-static void once_between(void) { in_turn(run_once, once_then_backwards); }
-static void once_before(void) { in_turn(once_then_forwards, empty_once_then_backwards); }
-static void once_without_call(void) { in_turn(run_once, backwards); }
+static void once_between(void)
+{
+	in_turn(run_once, once_then_backwards);
+}
+static void once_before(void)
+{
+	in_turn(once_then_forwards, empty_once_then_backwards);
+}
+static void once_without_call(void)
+{
+	in_turn(run_once, backwards);
+}
 
 /* Soft orders: they hold in this run and promise nothing for the next. */
 static pthread_mutex_t baton_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -327,7 +369,10 @@ static void run_both(void *(*one)(void *), void *(*other)(void *))
 	end(threads[1]);
 }
 
-static void cond_handover(void) { run_both(forwards_then_pass, receive_then_backwards); }
+static void cond_handover(void)
+{
+	run_both(forwards_then_pass, receive_then_backwards);
+}
 
 static void sem_handover(void)
 {
@@ -350,7 +395,10 @@ static void lock_then_backwards(void)
 	backwards();
 }
 
-static void mutex_handover(void) { in_turn(forwards_then_lock, lock_then_backwards); }
+static void mutex_handover(void)
+{
+	in_turn(forwards_then_lock, lock_then_backwards);
+}
 
 /* A then B, let go of A, then C; C then A elsewhere: no cycle through what was not held any more. */
 static void first_second_release_gate(void)
@@ -371,7 +419,10 @@ static void gate_then_first(void)
 	CHECK(pthread_mutex_unlock(&gate) == 0);
 }
 
-static void released_meanwhile(void) { in_turn(first_second_release_gate, gate_then_first); }
+static void released_meanwhile(void)
+{
+	in_turn(first_second_release_gate, gate_then_first);
+}
 
 /* All of it seen more than once, by threads that come and go: a cycle of the same code places. */
 static void again_and_again(void)
@@ -382,12 +433,11 @@ static void again_and_again(void)
 
 CASES({"no-gate", no_gate}, {"same-gate", same_gate}, {"one-sided-gate", one_sided_gate},
       {"two-gates", two_gates}, {"reading-gate", reading_gate}, {"writing-gate", writing_gate},
-      {"half-gate", half_gate}, {"gate-then-none", gate_then_none},
-      {"create", create}, {"create-before", create_before}, {"join", join},
-      {"join-unordered", join_unordered}, {"join-then-unordered", join_then_unordered},
-      {"grandchild", grandchild}, {"barrier-between", barrier_between},
-      {"barrier-before", barrier_before}, {"barrier-rounds", barrier_rounds},
-      {"once-between", once_between}, {"once-before", once_before},
+      {"half-gate", half_gate}, {"gate-then-none", gate_then_none}, {"create", create},
+      {"create-before", create_before}, {"join", join}, {"join-unordered", join_unordered},
+      {"join-then-unordered", join_then_unordered}, {"grandchild", grandchild},
+      {"barrier-between", barrier_between}, {"barrier-before", barrier_before},
+      {"barrier-rounds", barrier_rounds}, {"once-between", once_between}, {"once-before", once_before},
       {"once-without-call", once_without_call}, {"cond-handover", cond_handover},
       {"sem-handover", sem_handover}, {"mutex-handover", mutex_handover},
       {"released-meanwhile", released_meanwhile}, {"again-and-again", again_and_again})

@@ -109,11 +109,11 @@ static void mtx_relock(void)
 	CHECK(mtx_unlock(&first_mtx) == thrd_success);
 }
 
-#define MTX(name, type, one, other)      \
-	static void name(void)           \
-	{                                \
-		init_mtx(type);          \
-		in_turn(one, other);     \
+#define MTX(name, type, one, other)                                                                          \
+	static void name(void)                                                                               \
+	{                                                                                                    \
+		init_mtx(type);                                                                              \
+		in_turn(one, other);                                                                         \
 	}
 
 MTX(plain, mtx_plain, mtx_forwards, mtx_backwards)
@@ -169,8 +169,7 @@ static void mixed_ordered(void)
 	in_turn(mutex_then_table, table_then_spin, mutex_then_spin);
 }
 
-CASES({"spin", spin}, {"spin-ordered", spin_ordered}, {"spin-try", spin_try},
-      {"mtx-plain", plain}, {"mtx-plain-ordered", plain_ordered}, {"mtx-plain-try", plain_try},
-      {"mtx-timed", timed}, {"mtx-timed-wait", timed_wait},
-      {"mtx-recursive", recursive}, {"mtx-recursive-relock", recursive_relock},
-      {"mixed", mixed}, {"mixed-ordered", mixed_ordered})
+CASES({"spin", spin}, {"spin-ordered", spin_ordered}, {"spin-try", spin_try}, {"mtx-plain", plain},
+      {"mtx-plain-ordered", plain_ordered}, {"mtx-plain-try", plain_try}, {"mtx-timed", timed},
+      {"mtx-timed-wait", timed_wait}, {"mtx-recursive", recursive},
+      {"mtx-recursive-relock", recursive_relock}, {"mixed", mixed}, {"mixed-ordered", mixed_ordered})

@@ -14,30 +14,30 @@
 enum { ERRNO_BEFORE = 1234 };
 
 /* Calls that answer an error number. */
-#define SHOW(call)                                                                              \
-	do {                                                                                    \
-		errno = ERRNO_BEFORE;                                                           \
-		int result_ = (call);                                                           \
-		int errno_after_ = errno;                                                       \
-		printf("%s: %d%s", #call, result_,                                              \
-		       errno_after_ == ERRNO_BEFORE ? "\n" : " errno changed\n");               \
+#define SHOW(call)                                                                                           \
+	do {                                                                                                 \
+		errno = ERRNO_BEFORE;                                                                        \
+		int result_ = (call);                                                                        \
+		int errno_after_ = errno;                                                                    \
+		printf("%s: %d%s", #call, result_,                                                           \
+		       errno_after_ == ERRNO_BEFORE ? "\n" : " errno changed\n");                            \
 	} while (0)
 
 /* Calls that answer a pointer or -1 and set errno. */
-#define SHOW_ERRNO(condition)                                                                   \
-	do {                                                                                    \
-		errno = ERRNO_BEFORE;                                                           \
-		int result_ = (condition) ? 1 : 0;                                              \
-		int errno_after_ = errno;                                                       \
-		printf("%s: %s, errno %d\n", #condition, result_ ? "true" : "false", errno_after_); \
+#define SHOW_ERRNO(condition)                                                                                \
+	do {                                                                                                 \
+		errno = ERRNO_BEFORE;                                                                        \
+		int result_ = (condition) ? 1 : 0;                                                           \
+		int errno_after_ = errno;                                                                    \
+		printf("%s: %s, errno %d\n", #condition, result_ ? "true" : "false", errno_after_);          \
 	} while (0)
 
 /* Run in another thread and wait: for calls that need another owner. */
-#define ELSEWHERE(name, body)                                 \
-	static void *name(void *unused)                       \
-	{                                                     \
-		body;                                         \
-		return unused;                                \
+#define ELSEWHERE(name, body)                                                                                \
+	static void *name(void *unused)                                                                      \
+	{                                                                                                    \
+		body;                                                                                        \
+		return unused;                                                                               \
 	}
 
 static void run_elsewhere(void *(*routine)(void *))

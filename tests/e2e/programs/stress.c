@@ -4,7 +4,15 @@
 
 #include "case.h"
 
-enum { HAMMERERS = 64, ROUNDS = 2000, SHORT_LIVED = 10000, DEEP = 200, LIST = 1000, LOADS = 200, HEAP = 100000 };
+enum {
+	HAMMERERS = 64,
+	ROUNDS = 2000,
+	SHORT_LIVED = 10000,
+	DEEP = 200,
+	LIST = 1000,
+	LOADS = 200,
+	HEAP = 100000
+};
 
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t many[LIST];
@@ -17,8 +25,14 @@ static void both(pthread_mutex_t *held, pthread_mutex_t *wanted)
 	CHECK(pthread_mutex_unlock(held) == 0);
 }
 
-static void forwards(void) { both(&first, &second); }
-static void backwards(void) { both(&second, &first); }
+static void forwards(void)
+{
+	both(&first, &second);
+}
+static void backwards(void)
+{
+	both(&second, &first);
+}
 
 static void init_many(void)
 {
@@ -103,8 +117,14 @@ static void hold_deep(void)
 		CHECK(pthread_mutex_unlock(&many[i]) == 0);
 }
 
-static void last_then_first(void) { both(&many[DEEP - 1], &many[0]); }
-static void first_then_last(void) { both(&many[0], &many[DEEP - 1]); }
+static void last_then_first(void)
+{
+	both(&many[DEEP - 1], &many[0]);
+}
+static void first_then_last(void)
+{
+	both(&many[0], &many[DEEP - 1]);
+}
 
 static void deep_inverted(void)
 {
@@ -135,7 +155,10 @@ static void hand_over_hand(void)
 	in_turn(walk_list, walk_list);
 }
 
-static void back_a_step(void) { both(&many[500], &many[499]); }
+static void back_a_step(void)
+{
+	both(&many[500], &many[499]);
+}
 
 static void hand_over_hand_inverted(void)
 {
@@ -158,8 +181,14 @@ static void with_plugin(int plugin_first)
 	CHECK(dlclose(plugin) == 0);
 }
 
-static void with_plugin_inside(void) { with_plugin(0); }
-static void with_plugin_outside(void) { with_plugin(1); }
+static void with_plugin_inside(void)
+{
+	with_plugin(0);
+}
+static void with_plugin_outside(void)
+{
+	with_plugin(1);
+}
 
 static void load_again_and_again(void)
 {
@@ -168,7 +197,10 @@ static void load_again_and_again(void)
 }
 
 /* Another mutex each time it is loaded, wherever it comes to lie. */
-static void reloaded(void) { in_turn(with_plugin_inside, with_plugin_outside); }
+static void reloaded(void)
+{
+	in_turn(with_plugin_inside, with_plugin_outside);
+}
 
 static void kept_loaded(void)
 {
@@ -199,8 +231,14 @@ static void jump_with_locks(void)
 	}
 }
 
-static void jump(void) { in_turn(jump_with_locks, forwards); }
-static void jump_inverted(void) { in_turn(jump_with_locks, backwards); }
+static void jump(void)
+{
+	in_turn(jump_with_locks, forwards);
+}
+static void jump_inverted(void)
+{
+	in_turn(jump_with_locks, backwards);
+}
 
 static pthread_mutex_t *heap_locks[HEAP];
 
@@ -210,7 +248,10 @@ static void use_heap_locks(void)
 		both(heap_locks[i], heap_locks[i + 1]);
 }
 
-static void heap_backwards(void) { both(heap_locks[HEAP / 2], heap_locks[HEAP / 2 - 1]); }
+static void heap_backwards(void)
+{
+	both(heap_locks[HEAP / 2], heap_locks[HEAP / 2 - 1]);
+}
 
 static void make_heap_locks(void)
 {
@@ -261,7 +302,10 @@ static void local_locks(void)
 	CHECK(on_stack[0] == on_stack[1]);
 }
 
-static void global_then_shown(void) { both(&first, on_stack[1]); }
+static void global_then_shown(void)
+{
+	both(&first, on_stack[1]);
+}
 
 /* The second one is shown to another thread while it lives; the first is gone by then. */
 static void *two_locals(void *unused)
@@ -318,13 +362,19 @@ static void run_two(void *(*one)(void *), void *(*other)(void *))
 	CHECK(pthread_join(threads[1], NULL) == 0);
 }
 
-static void local_shown(void) { run_two(enter_one_local, use_shown); }
-static void local_gone(void) { run_two(two_locals, use_shown); }
+static void local_shown(void)
+{
+	run_two(enter_one_local, use_shown);
+}
+static void local_gone(void)
+{
+	run_two(two_locals, use_shown);
+}
 
-CASES({"hammer", hammer_in_threads}, {"hammer-and-invert", hammer_and_invert},
-      {"short-lived", short_lived}, {"short-lived-then-invert", short_lived_then_invert},
-      {"deep", deep_ordered}, {"deep-inverted", deep_inverted}, {"hand-over-hand", hand_over_hand},
+CASES({"hammer", hammer_in_threads}, {"hammer-and-invert", hammer_and_invert}, {"short-lived", short_lived},
+      {"short-lived-then-invert", short_lived_then_invert}, {"deep", deep_ordered},
+      {"deep-inverted", deep_inverted}, {"hand-over-hand", hand_over_hand},
       {"hand-over-hand-inverted", hand_over_hand_inverted}, {"load", load_again_and_again},
-      {"reloaded", reloaded}, {"kept-loaded", kept_loaded}, {"jump", jump},
-      {"jump-inverted", jump_inverted}, {"heap", heap_ordered}, {"heap-inverted", heap_inverted},
-      {"local", local_locks}, {"local-shown", local_shown}, {"local-gone", local_gone})
+      {"reloaded", reloaded}, {"kept-loaded", kept_loaded}, {"jump", jump}, {"jump-inverted", jump_inverted},
+      {"heap", heap_ordered}, {"heap-inverted", heap_inverted}, {"local", local_locks},
+      {"local-shown", local_shown}, {"local-gone", local_gone})

@@ -31,35 +31,35 @@ static void forwards_tables(void)
 	CHECK(pthread_rwlock_unlock(&first_table) == 0);
 }
 
-#define BACKWARDS(name, call)                                              \
-	static void backwards_##name(void)                                 \
-	{                                                                  \
-		struct timespec real = in_a_minute(CLOCK_REALTIME);        \
-		struct timespec monotonic = in_a_minute(CLOCK_MONOTONIC);  \
-		(void)real, (void)monotonic;                               \
-		CHECK(pthread_mutex_lock(&second) == 0);                   \
-		CHECK(call == 0);                                          \
-		CHECK(pthread_mutex_unlock(&first) == 0);                  \
-		CHECK(pthread_mutex_unlock(&second) == 0);                 \
-	}                                                                  \
-	static void wait_##name(void)                                      \
-	{                                                                  \
-		in_turn(forwards, backwards_##name);                       \
+#define BACKWARDS(name, call)                                                                                \
+	static void backwards_##name(void)                                                                   \
+	{                                                                                                    \
+		struct timespec real = in_a_minute(CLOCK_REALTIME);                                          \
+		struct timespec monotonic = in_a_minute(CLOCK_MONOTONIC);                                    \
+		(void)real, (void)monotonic;                                                                 \
+		CHECK(pthread_mutex_lock(&second) == 0);                                                     \
+		CHECK(call == 0);                                                                            \
+		CHECK(pthread_mutex_unlock(&first) == 0);                                                    \
+		CHECK(pthread_mutex_unlock(&second) == 0);                                                   \
+	}                                                                                                    \
+	static void wait_##name(void)                                                                        \
+	{                                                                                                    \
+		in_turn(forwards, backwards_##name);                                                         \
 	}
-#define BACKWARDS_TABLES(name, call)                                       \
-	static void backwards_tables_##name(void)                          \
-	{                                                                  \
-		struct timespec real = in_a_minute(CLOCK_REALTIME);        \
-		struct timespec monotonic = in_a_minute(CLOCK_MONOTONIC);  \
-		(void)real, (void)monotonic;                               \
-		CHECK(pthread_rwlock_wrlock(&second_table) == 0);          \
-		CHECK(call == 0);                                          \
-		CHECK(pthread_rwlock_unlock(&first_table) == 0);           \
-		CHECK(pthread_rwlock_unlock(&second_table) == 0);          \
-	}                                                                  \
-	static void wait_tables_##name(void)                               \
-	{                                                                  \
-		in_turn(forwards_tables, backwards_tables_##name);         \
+#define BACKWARDS_TABLES(name, call)                                                                         \
+	static void backwards_tables_##name(void)                                                            \
+	{                                                                                                    \
+		struct timespec real = in_a_minute(CLOCK_REALTIME);                                          \
+		struct timespec monotonic = in_a_minute(CLOCK_MONOTONIC);                                    \
+		(void)real, (void)monotonic;                                                                 \
+		CHECK(pthread_rwlock_wrlock(&second_table) == 0);                                            \
+		CHECK(call == 0);                                                                            \
+		CHECK(pthread_rwlock_unlock(&first_table) == 0);                                             \
+		CHECK(pthread_rwlock_unlock(&second_table) == 0);                                            \
+	}                                                                                                    \
+	static void wait_tables_##name(void)                                                                 \
+	{                                                                                                    \
+		in_turn(forwards_tables, backwards_tables_##name);                                           \
 	}
 
 BACKWARDS(lock, pthread_mutex_lock(&first))
