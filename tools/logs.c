@@ -50,6 +50,9 @@ static char *refuse_header(const char *path, const void *bytes, size_t size)
 	if (header->byte_order != DT_LOG_BYTE_ORDER)
 		return must_printf("%s: corrupt at offset %zu (byte order mark)", path,
 		                   offsetof(struct dt_log_header, byte_order));
+	if (header->header_bytes < sizeof(*header) || header->header_bytes % 8 || header->header_bytes > size)
+		return must_printf("%s: corrupt at offset %zu (size of the header)", path,
+		                   offsetof(struct dt_log_header, header_bytes));
 	return NULL;
 }
 

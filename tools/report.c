@@ -152,21 +152,6 @@ static void merge_finding(void *context, const struct dt_finding *found)
 	merged->finding.count = count;
 }
 
-static void note_log_state(struct report_builder *builder, const struct log_file *log, enum dt_err err,
-                           uint64_t bad_offset)
-{
-	const char *path = log->path;
-
-	if (err == DT_ERR_CORRUPT)
-		report_add_notice(builder,
-		                  arena_printf(builder->arena,
-		                               "%s: corrupt at offset %llu; what came before it is reported",
-		                               path, (unsigned long long)bad_offset));
-	else if (err)
-		report_add_notice(
-		    builder, arena_printf(builder->arena, "%s: could not be read (error %d)", path, err));
-}
-
 static void analyse(struct report_builder *builder, struct dt_facts *facts, const char *who)
 {
 	const struct dt_check_options options = {
@@ -198,7 +183,11 @@ void report_add(struct report_builder *builder, const struct log_file *log)
 	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
 	if (err == DT_ERR_NOMEM)
 		say_out_of_memory();
-	note_log_state(builder, log, err, bad_offset);
+	if (err) /* the header was checked by logs.c */
+		report_add_notice(builder,
+		                  arena_printf(builder->arena,
+		                               "%s: corrupt at offset %llu; what came before it is reported",
+		                               log->path, (unsigned long long)bad_offset));
 	const struct report_process *process = add_process(builder, facts);
 	const char *who = arena_printf(builder->arena, "%s (pid %d)", process->program, process->pid);
 	notices_of_facts(facts, who, builder->arena, add_notice, builder);

@@ -87,6 +87,12 @@ class BadLogs(DetectCase):
         self.write("big", dtlog.inversion(dtlog.Log(order=">")).bytes())
         self.assert_line(self.detect("report", "big"), 2, "other byte order")
 
+    def test_corrupt_header(self):
+        data = bytearray(dtlog.inversion().bytes())
+        data[16:20] = struct.pack("<I", 5)
+        self.write("header", bytes(data))
+        self.assert_line(self.detect("report", "header"), 2, "corrupt at offset 16")
+
     def test_unreadable(self):
         path = self.write("secret", dtlog.inversion().bytes())
         path.chmod(0)
