@@ -127,11 +127,9 @@ SHIM_HOOK(int, thrd_create, (thrd_t *thread, thrd_start_t routine, void *argumen
 		return SHIM_REAL(thrd_create)(thread, routine, argument);
 	block->start.routine_c11 = routine;
 	block->start.argument = argument;
+	uint32_t id = block->start.id;
 	int result = SHIM_REAL(thrd_create)(thread, run_thread, block);
-	if (result == thrd_success)
-		shim_segment_next(t, 0);
-	else
-		shim_thread_unprepare(block);
+	shim_thread_created(t, block, result == thrd_success ? *thread : 0, id);
 	return result;
 }
 

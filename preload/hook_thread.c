@@ -26,11 +26,9 @@ SHIM_HOOK(int, pthread_create,
 		return SHIM_REAL(pthread_create)(thread, attributes, routine, argument);
 	block->start.routine = routine;
 	block->start.argument = argument;
+	uint32_t id = block->start.id;
 	int result = SHIM_REAL(pthread_create)(thread, attributes, run_thread, block);
-	if (result == 0)
-		shim_segment_next(t, 0);
-	else
-		shim_thread_unprepare(block);
+	shim_thread_created(t, block, result == 0 ? *thread : 0, id);
 	return result;
 }
 

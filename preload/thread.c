@@ -27,6 +27,15 @@ _Atomic uint32_t shim_code_epoch;
 
 extern void *__libc_stack_end;
 
+enum { HANDLES = 1 << 16 };
+
+struct handle_slot {
+	_Atomic uintptr_t handle;
+	_Atomic uint32_t id;
+	uint32_t zero;
+};
+
+static struct handle_slot *handles;
 static _Atomic uint32_t thread_ids, segment_ids;
 static _Atomic uint32_t *last_segments;  /* by thread id: of threads that ended */
 static _Atomic uint64_t free_blocks;     /* pointer in the low 48 bits, a counter against ABA above */
@@ -36,7 +45,8 @@ static _Atomic int end_key_state;        /* 0 none, 1 being made, 2 made */
 bool shim_threads_open(void)
 {
 	last_segments = shim_region_map(THREADS_MAX * sizeof *last_segments, true);
-	return last_segments != NULL;
+	handles = shim_region_map(HANDLES * sizeof *handles, true);
+	return last_segments && handles;
 }
 
 void shim_threads_forked(void)
@@ -133,6 +143,35 @@ static void log_thread(const struct shim_thread *t, const struct shim_start *sta
 	SHIM_LOG(&rec);
 }
 
+/* Handles of threads, by address: a handle that comes again is another thread, with a larger id. */
+static struct handle_slot *handle_slot(pthread_t handle, bool add)
+{
+	uintptr_t key = (uintptr_t)handle;
+	for (uint32_t i = (uint32_t)(key >> 12), tries = 0; tries < 256; i++, tries++) {
+		struct handle_slot *slot = &handles[i & (HANDLES - 1)];
+		uintptr_t found = atomic_load_explicit(&slot->handle, memory_order_acquire);
+		if (!found && (!add || atomic_compare_exchange_strong(&slot->handle, &found, key)))
+			return add ? slot : NULL;
+		if (found == key)
+			return slot;
+	}
+	return NULL;
+}
+
+static void handle_is(pthread_t handle, uint32_t id)
+{
+	struct handle_slot *slot = handle_slot(handle, true);
+	uint32_t known = slot ? atomic_load(&slot->id) : id;
+	while (known < id && !atomic_compare_exchange_weak(&slot->id, &known, id))
+		;
+}
+
+uint32_t shim_thread_id_of(pthread_t handle)
+{
+	struct handle_slot *slot = handle_slot(handle, false);
+	return slot ? atomic_load(&slot->id) : 0;
+}
+
 static uint32_t thread_id_new(void)
 {
 	uint32_t id = atomic_fetch_add(&thread_ids, 1) + 1;
@@ -152,6 +191,7 @@ void shim_thread_register(struct shim_thread *t)
 	/* In the child of a fork: the stack is the same, the log is another. */
 	for (uint32_t i = 0; i < t->depth; i++)
 		t->held[i].acq = 0;
+	handle_is(pthread_self(), t->id);
 	log_thread(t, prepared ? start : NULL);
 }
 
@@ -270,9 +310,15 @@ struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t s
 	return block;
 }
 
-void shim_thread_unprepare(struct shim_thread_block *block)
+void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, pthread_t handle, uint32_t id)
 {
-	block_push(block);
+	if (!handle) {
+		block_push(block);
+		return;
+	}
+	/* Its creator may join it before it has run at all. */
+	handle_is(handle, id);
+	shim_segment_next(t, 0);
 }
 
 void shim_thread_begin(struct shim_thread_block *block)
@@ -281,14 +327,6 @@ void shim_thread_begin(struct shim_thread_block *block)
 	t->state = SHIM_THREAD_ATTACHING;
 	if (!attach_with(t, block))
 		t->state = SHIM_THREAD_GONE;
-}
-
-uint32_t shim_thread_id_of(pthread_t handle)
-{
-	/* Thread-local storage lies at one distance from every thread's handle. */
-	ptrdiff_t distance = (char *)&shim_self - (char *)pthread_self();
-	const struct shim_thread *other = (const struct shim_thread *)((const char *)handle + distance);
-	return other->process == shim_self.process ? other->id : 0;
 }
 
 void shim_thread_joined(struct shim_thread *t, uint32_t id)

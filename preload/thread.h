@@ -43,7 +43,8 @@ void shim_thread_register(struct shim_thread *t);
 
 /* The creating side: a block that says what the new thread is; NULL when not recording. */
 struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t slot);
-void shim_thread_unprepare(struct shim_thread_block *block);
+/* The create call returned: handle 0 when it failed. The block is the new thread's by then. */
+void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, pthread_t handle, uint32_t id);
 /* The created side: take the block over, before the program's routine runs. */
 void shim_thread_begin(struct shim_thread_block *block);
 
