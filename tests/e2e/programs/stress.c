@@ -316,7 +316,7 @@ static void *two_locals(void *unused)
 	CHECK(pthread_mutex_unlock(&local) == 0);
 	on_stack[1] = &local;
 	step(0);
-	step(2);
+	step(3); /* lives until it was used */
 	return unused;
 }
 
@@ -324,7 +324,7 @@ static void *use_shown(void *unused)
 {
 	step(1);
 	global_then_shown();
-	step(3);
+	step(2);
 	return unused;
 }
 
@@ -336,7 +336,7 @@ static void *one_local(void *unused)
 	on_stack[1] = &local;
 	both(&local, &first);
 	step(0);
-	step(2);
+	step(3); /* lives until it was used */
 	return unused;
 }
 
