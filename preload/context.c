@@ -1,5 +1,6 @@
 /* context.c: contexts of acquisitions, never guessed: a remembered stack is used only while its own
  * return addresses still lie where they lay (shim_context_valid); otherwise the stack is unwound. */
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "options.h"
@@ -12,13 +13,37 @@ enum { FRAMES_MAX = 128 };
 /* For a handler that interrupts recording: no context, remembers nothing. */
 static __thread struct shim_context no_context __attribute__((tls_model("initial-exec")));
 
+/* Where our own code lies: a frame of ours in the middle of a stack (a thread's start, a once call)
+ * is nothing the program called. */
+static uintptr_t own_start, own_end;
+
+#pragma weak _dl_find_object
+
+__attribute__((constructor)) static void find_self(void)
+{
+	struct dl_find_object found;
+	if (_dl_find_object && _dl_find_object((void *)find_self, &found) == 0) {
+		own_start = (uintptr_t)found.dlfo_map_start;
+		own_end = (uintptr_t)found.dlfo_map_end;
+	}
+}
+
+static size_t without_own(struct shim_frame *frames, size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (frames[i].pc - own_start >= own_end - own_start)
+			frames[kept++] = frames[i];
+	return kept;
+}
+
 static size_t unwind_here(uintptr_t slot, struct shim_frame *frames, bool *complete)
 {
 	uint32_t max = shim_options.stack_depth;
 	if (max > FRAMES_MAX || max == 0)
 		max = FRAMES_MAX;
 	int saved = errno;
-	size_t count = shim_unwind(slot, frames, max, complete);
+	size_t count = without_own(frames, shim_unwind(slot, frames, max, complete));
 	errno = saved;
 	if (!count) {
 		frames[0].pc = *(const uintptr_t *)slot;

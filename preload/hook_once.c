@@ -9,20 +9,23 @@
 
 enum { ONCES = 4096 };
 
-static struct {
+static struct once {
 	_Atomic uintptr_t control;
-	_Atomic uint32_t meeting;
+	_Atomic uint32_t meeting;  /* behind the finished routine, 0: none yet */
+	_Atomic uint32_t attempt;  /* the segment a routine was started in: it may leave by an exception */
 } onces[ONCES];
 
 /* Meeting points are numbered anew in the child of a fork: those of the parent's are no use there. */
 static _Atomic uint32_t onces_process;
 
-static _Atomic uint32_t *meeting_of(const struct shim_thread *t, const void *control, bool add)
+static struct once *once_of(const struct shim_thread *t, const void *control, bool add)
 {
 	uint32_t process = atomic_load(&onces_process);
 	if (process != t->process && atomic_compare_exchange_strong(&onces_process, &process, t->process))
-		for (int i = 0; i < ONCES; i++)
+		for (int i = 0; i < ONCES; i++) {
 			atomic_store(&onces[i].meeting, 0);
+			atomic_store(&onces[i].attempt, 0);
+		}
 	uintptr_t wanted = (uintptr_t)control;
 	for (uint32_t i = 0; i < 64; i++) {
 		uint32_t at = (uint32_t)((wanted >> 2) ^ (wanted >> 13)) + i;
@@ -33,7 +36,7 @@ static _Atomic uint32_t *meeting_of(const struct shim_thread *t, const void *con
 			found = wanted;
 		}
 		if (found == wanted)
-			return &onces[at % ONCES].meeting;
+			return &onces[at % ONCES];
 	}
 	return NULL;
 }
@@ -54,16 +57,24 @@ void shim_once_routine(void)
 {
 	struct shim_thread *t = &shim_self;
 	const struct shim_once_call *call = t->once;
+	struct once *once = observing(t) ? once_of(t, call->control, true) : NULL;
+	if (once) {
+		/* Real once calls run one routine at a time: the last one has thrown. */
+		uint32_t last = atomic_load(&once->attempt);
+		if (last)
+			shim_segment_next(t, last);
+		atomic_store(&once->attempt, t->segment);
+	}
 	call->routine();
-	if (!observing(t))
+	if (!observing(t) || !(once = once_of(t, call->control, true)))
 		return;
-	_Atomic uint32_t *meeting = meeting_of(t, call->control, true);
-	uint32_t id = meeting ? shim_segment_meeting() : 0;
+	uint32_t id = shim_segment_meeting();
 	if (!id)
 		return;
 	shim_segment_arrive(t, id);
 	shim_segment_next(t, 0);
-	atomic_store_explicit(meeting, id, memory_order_release);
+	atomic_store(&once->attempt, 0);
+	atomic_store_explicit(&once->meeting, id, memory_order_release);
 }
 
 void shim_once_end(struct shim_once_call *call)
@@ -77,8 +88,8 @@ void shim_once_end(struct shim_once_call *call)
 	uintptr_t *known = &t->block->onces[((control >> 2) ^ (control >> 13)) % SHIM_ONCES_KNOWN];
 	if (*known == control)
 		return;
-	_Atomic uint32_t *meeting = meeting_of(t, call->control, false);
-	uint32_t id = meeting ? atomic_load_explicit(meeting, memory_order_acquire) : 0;
+	struct once *once = once_of(t, call->control, false);
+	uint32_t id = once ? atomic_load_explicit(&once->meeting, memory_order_acquire) : 0;
 	if (!id)
 		return;
 	*known = control;

@@ -188,6 +188,14 @@ static struct log_guard *guard_get(void)
 	return fresh;
 }
 
+/* A process that was forked, or executed by one that was, is a child. */
+static bool followed(bool forked)
+{
+	if (shim_options.children)
+		return true;
+	return !forked && (!shim_options.root_parent || (pid_t)shim_options.root_parent == getppid());
+}
+
 bool shim_log_ready(void)
 {
 	if (SHIM_UNLIKELY(!shim_log_wanted()))
@@ -204,7 +212,7 @@ bool shim_log_ready(void)
 		return false;
 	int saved = errno;
 	bool forked = header != NULL;
-	bool ok = (!forked || shim_options.children) && (forked || shim_process_open()) && start();
+	bool ok = followed(forked) && (forked || shim_process_open()) && start();
 	if (ok) {
 		shim_process_started(forked);
 		atomic_store_explicit(&g->state, LOG_READY, memory_order_release);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "child.h"
@@ -86,6 +87,9 @@ static void direct_shim(struct run_arguments *arguments, const struct log_dir *d
 	shim_options_set(&arguments->shim, "log_dir", dir->path);
 	/* The report at the end says it all; twice would be noise. */
 	shim_options_set(&arguments->shim, "online", "no");
+	char *self = must_printf("%d", (int)getpid());
+	shim_options_set(&arguments->shim, "root_parent", self);
+	free(self);
 	if (arguments->on_deadlock)
 		shim_options_set(&arguments->shim, "on_deadlock", arguments->on_deadlock);
 	if (arguments->on_deadlock || arguments->options.exitcode_given) {
