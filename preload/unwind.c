@@ -182,15 +182,27 @@ static enum step step_full(struct walk *w, const struct shim_cfi_row *row)
 	return STEPPED;
 }
 
+/* No call returns to where a function begins, with nothing described before it: makecontext and its
+ * like put such an address on the stacks that they make, as the end. */
+static bool ends_a_made_stack(uintptr_t return_address)
+{
+	struct shim_fde fde;
+	return shim_fde_find(return_address, &fde) && fde.start == return_address;
+}
+
 static __attribute__((noinline)) enum step step_first(struct walk *w, uintptr_t pc)
 {
 	struct shim_cfi_row row;
 	uint64_t packed;
 	uint32_t era = atomic_load(&shim_row_era);
-	if (!shim_cfi_find(pc, &row))
-		return STOPPED;
-	if (!shim_row_pack(&row, &packed))
-		return step_full(w, &row);
+	if (shim_cfi_find(pc, &row)) {
+		if (!shim_row_pack(&row, &packed))
+			return step_full(w, &row);
+	} else {
+		if (w->is_exact || !ends_a_made_stack(pc + 1))
+			return STOPPED;
+		packed = SHIM_ROW_OUTERMOST;
+	}
 	shim_row_add(pc, packed, era);
 	return step_packed(w, packed);
 }

@@ -1,0 +1,491 @@
+/* The unwinder against libgcc's, on every layout of frames and every way onto a stack. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include <cmocka.h>
+
+#include "../../preload/unwind.h"
+#include "../../preload/unwind_libgcc.h"
+#include "unwind_shapes.h"
+
+#define FRAMES 1024
+#define NOINLINE __attribute__((noinline))
+#define SLOT_HERE() ((uintptr_t)__builtin_frame_address(0) + 8)
+
+static const struct unwind_shapes *const all_shapes[] = {&unwind_shapes_O0, &unwind_shapes_O2,
+                                                         &unwind_shapes_frame_pointer, &unwind_shapes_Os};
+enum { SHAPES = sizeof all_shapes / sizeof *all_shapes };
+
+/* What libgcc sees from `slot` on. */
+struct reference {
+	uintptr_t slot;
+	size_t count;
+	struct shim_frame frames[FRAMES];
+	bool interrupted[FRAMES]; /* the pc is not a return address */
+};
+
+/* cmocka's assertions work in one place only: what went wrong is noted and checked there. */
+struct outcome {
+	size_t comparisons, mismatches, deepest;
+	bool unfinished;
+};
+
+static _Unwind_Reason_Code collect(struct _Unwind_Context *context, void *argument)
+{
+	struct reference *r = argument;
+	int before = 0;
+	struct shim_frame frame = {_Unwind_GetIPInfo(context, &before), _Unwind_GetCFA(context) - 8};
+	if ((!r->count && frame.slot != r->slot) || !frame.pc || r->count == FRAMES)
+		return _URC_NO_REASON;
+	r->interrupted[r->count] = before;
+	r->frames[r->count++] = frame;
+	return _URC_NO_REASON;
+}
+
+static bool same(const struct reference *r, const struct shim_frame *frames, size_t count)
+{
+	if (r->count != count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (frames[i].pc != r->frames[i].pc || *(const uintptr_t *)frames[i].slot != frames[i].pc)
+			return false;
+		if (!r->interrupted[i] && frames[i].slot != r->frames[i].slot)
+			return false;
+	}
+	return true;
+}
+
+/* The leaf of most stacks here: unwinds cold or warm as it comes, then warm. */
+static NOINLINE void compare(void *argument)
+{
+	struct outcome *o = argument;
+	static __thread struct reference r;
+	static __thread struct shim_frame frames[FRAMES];
+	r.slot = SLOT_HERE();
+	r.count = 0;
+	_Unwind_Backtrace(collect, &r);
+	for (int i = 0; i < 2; i++) {
+		bool complete;
+		errno = 4711;
+		size_t count = shim_unwind(r.slot, frames, FRAMES, &complete);
+		o->comparisons++;
+		o->mismatches += !same(&r, frames, count) || errno != 4711 || !r.count;
+		o->unfinished |= !complete;
+		o->deepest = count > o->deepest ? count : o->deepest;
+	}
+}
+
+static void forget_all(void)
+{
+	shim_unwind_forget(0, UINTPTR_MAX);
+}
+
+static void assert_same(const struct outcome *o)
+{
+	assert_true(o->comparisons > 0);
+	assert_int_equal(o->mismatches, 0);
+	assert_false(o->unfinished);
+}
+
+static void use_own_stack(void)
+{
+	extern void *__libc_stack_end;
+	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), (uintptr_t)__libc_stack_end);
+}
+
+static void run_shapes(const struct unwind_shapes *shapes, struct outcome *o)
+{
+	shapes->plain(1, compare, o);
+	shapes->plain(40, compare, o);
+	shapes->alloca_and_args(5, compare, o);
+	shapes->over_aligned(5, compare, o);
+	shapes->variadic(compare, o, 1.5, 3u);
+	shapes->mixed(4, compare, o);
+}
+
+static void test_shapes(void **state)
+{
+	(void)state;
+	for (int known = 1; known >= 0; known--) {
+		use_own_stack();
+		if (!known)
+			shim_unwind_set_stack(0, 0);
+		for (int i = 0; i < SHAPES; i++) {
+			struct outcome o = {0};
+			forget_all();
+			run_shapes(all_shapes[i], &o);
+			assert_same(&o);
+			assert_true(o.deepest > 42);
+		}
+	}
+	use_own_stack();
+}
+
+static void test_far_down_the_stack(void **state)
+{
+	(void)state;
+	struct outcome o = {0};
+	use_own_stack();
+	unwind_shapes_O2.large_frame(6, compare, &o);
+	unwind_shapes_O2.plain(400, compare, &o);
+	assert_same(&o);
+	assert_true(o.deepest > 400);
+}
+
+struct take {
+	size_t max, count, libgcc_count;
+	bool complete, libgcc_complete;
+	struct shim_frame frames[FRAMES], libgcc_frames[FRAMES];
+};
+
+static NOINLINE void take(void *argument)
+{
+	struct take *t = argument;
+	t->count = shim_unwind(SLOT_HERE(), t->frames, t->max, &t->complete);
+	t->libgcc_count = shim_unwind_libgcc(SLOT_HERE(), t->libgcc_frames, t->max, &t->libgcc_complete);
+}
+
+static void test_truncation(void **state)
+{
+	(void)state;
+	static struct take whole = {.max = FRAMES}, part;
+	unwind_shapes_O2.plain(100, take, &whole);
+	assert_true(whole.complete && whole.libgcc_complete);
+	assert_true(whole.count > 100 && whole.count == whole.libgcc_count);
+	const size_t some[] = {0, 1, 2, 64, whole.count - 1, whole.count, whole.count + 1};
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		part.max = some[i];
+		unwind_shapes_O2.plain(100, take, &part);
+		size_t expected = some[i] < whole.count ? some[i] : whole.count;
+		assert_int_equal(part.count, expected);
+		assert_int_equal(part.libgcc_count, expected);
+		assert_int_equal(part.complete, some[i] >= whole.count);
+		/* The place of this very call differs, further out. */
+		size_t alike = expected < 90 ? expected : 90;
+		assert_memory_equal(part.frames, whole.frames, alike * sizeof *whole.frames);
+		assert_memory_equal(part.frames, part.libgcc_frames, expected * sizeof *whole.frames);
+	}
+}
+
+/* Frames younger than the one asked for are not reported. */
+static NOINLINE void take_for(uintptr_t slot, struct take *t)
+{
+	take(t);
+	t->count = shim_unwind(slot, t->frames, t->max, &t->complete);
+}
+
+static void test_slot_further_out(void **state)
+{
+	(void)state;
+	static struct take t = {.max = FRAMES};
+	uintptr_t slot = SLOT_HERE();
+	take_for(slot, &t);
+	assert_true(t.complete);
+	assert_int_equal(t.frames[0].slot, slot);
+	assert_int_equal(t.frames[0].pc, *(uintptr_t *)slot);
+	assert_int_equal(t.libgcc_count, t.count + 2);
+}
+
+static struct outcome *callback_outcome;
+
+static int compare_bytes(const void *a, const void *b)
+{
+	compare(callback_outcome);
+	return *(const unsigned char *)a - *(const unsigned char *)b;
+}
+
+static void test_callbacks_of_libc(void **state)
+{
+	(void)state;
+	unsigned char bytes[] = "the quick brown fox";
+	struct outcome o = {0};
+	callback_outcome = &o;
+	qsort(bytes, sizeof bytes - 1, 1, compare_bytes);
+	assert_non_null(bsearch("q", bytes, sizeof bytes - 1, 1, compare_bytes));
+	assert_same(&o);
+}
+
+static void compare_at_exit(void)
+{
+	compare(callback_outcome);
+	_exit(callback_outcome->mismatches || callback_outcome->unfinished ? 1 : 42);
+}
+
+static void test_exit_handler(void **state)
+{
+	(void)state;
+	struct outcome o = {0};
+	callback_outcome = &o;
+	pid_t child = fork();
+	if (child == 0) {
+		atexit(compare_at_exit);
+		exit(2);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static struct outcome *handler_outcome;
+
+static void on_signal(int number)
+{
+	(void)number;
+	unwind_shapes_O2.mixed(1, compare, handler_outcome);
+}
+
+static void raise_it(void *argument)
+{
+	(void)argument;
+	raise(SIGUSR1);
+}
+
+static void signalled(int flags)
+{
+	struct outcome o = {0};
+	handler_outcome = &o;
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags}, old;
+	sigaction(SIGUSR1, &action, &old);
+	for (int i = 0; i < SHAPES; i++)
+		all_shapes[i]->mixed(2, raise_it, NULL);
+	sigaction(SIGUSR1, &old, NULL);
+	assert_same(&o);
+}
+
+static void test_signal_handler(void **state)
+{
+	(void)state;
+	signalled(0);
+	signalled(SA_SIGINFO);
+}
+
+static void test_signal_handler_on_another_stack(void **state)
+{
+	(void)state;
+	stack_t stack = {.ss_size = 1 << 18, .ss_sp = malloc(1 << 18)}, old;
+	assert_int_equal(sigaltstack(&stack, &old), 0);
+	signalled(SA_ONSTACK);
+	shim_unwind_set_stack(0, 0);
+	signalled(SA_ONSTACK);
+	use_own_stack();
+	sigaltstack(&old, NULL);
+	free(stack.ss_sp);
+}
+
+/* The processor's trap flag: a handler between every two instructions. */
+static size_t steps;
+static bool stepping;
+
+static void on_step(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	ucontext_t *interrupted = context;
+	if (info->si_code != TRAP_TRACE && info->si_code != TRAP_BRKPT)
+		stepping = !stepping;
+	if (stepping) {
+		interrupted->uc_mcontext.gregs[REG_EFL] |= 0x100;
+		steps++;
+		compare(handler_outcome);
+	} else {
+		interrupted->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
+	}
+}
+
+static void do_nothing(void *argument)
+{
+	(void)argument;
+}
+
+static void breakpoint(void)
+{
+	__asm__ volatile("int3" ::: "memory");
+}
+
+static void test_between_any_two_instructions(void **state)
+{
+	(void)state;
+	struct outcome o = {0};
+	handler_outcome = &o;
+	steps = 0;
+	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO}, old;
+	sigaction(SIGTRAP, &action, &old);
+	breakpoint();
+	for (int i = 0; i < SHAPES; i++)
+		all_shapes[i]->mixed(1, do_nothing, NULL);
+	/* The first call of a function: lazy binding's stub, where the linker makes one. */
+	volatile int order = strverscmp("item#99", "item#100");
+	breakpoint();
+	sigaction(SIGTRAP, &old, NULL);
+	assert_true(order < 0);
+	assert_true(steps > 500);
+	assert_same(&o);
+}
+
+static void *thread_main(void *argument)
+{
+	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), (uintptr_t)pthread_self());
+	run_shapes(&unwind_shapes_O2, argument);
+	return NULL;
+}
+
+static void test_thread(void **state)
+{
+	(void)state;
+	struct outcome o = {0};
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, thread_main, &o), 0);
+	pthread_join(thread, NULL);
+	assert_same(&o);
+}
+
+enum { COROUTINE_BYTES = 1 << 17, PAGE = 4096 };
+static ucontext_t main_context, coroutine_context;
+static struct outcome *coroutine_outcome;
+
+static void coroutine(void)
+{
+	unwind_shapes_O2.mixed(2, compare, coroutine_outcome);
+	swapcontext(&coroutine_context, &main_context);
+	unwind_shapes_O0.mixed(2, compare, coroutine_outcome);
+}
+
+static void run_coroutine(char *stack)
+{
+	struct outcome o = {0};
+	coroutine_outcome = &o;
+	getcontext(&coroutine_context);
+	coroutine_context.uc_stack.ss_sp = stack;
+	coroutine_context.uc_stack.ss_size = COROUTINE_BYTES;
+	coroutine_context.uc_link = &main_context;
+	makecontext(&coroutine_context, coroutine, 0);
+	swapcontext(&main_context, &coroutine_context);
+	swapcontext(&main_context, &coroutine_context);
+	assert_same(&o);
+}
+
+/* Between unreadable pages: a walk that leaves the stack is a crash. */
+static void test_coroutine(void **state)
+{
+	(void)state;
+	char *area = mmap(NULL, COROUTINE_BYTES + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(area, MAP_FAILED);
+	mprotect(area + PAGE, COROUTINE_BYTES, PROT_READ | PROT_WRITE);
+	use_own_stack();
+	run_coroutine(area + PAGE);
+	/* First met on the coroutine: what is given as `lo` is not in the stack. */
+	extern void *__libc_stack_end;
+	shim_unwind_set_stack((uintptr_t)area + COROUTINE_BYTES, (uintptr_t)__libc_stack_end);
+	run_coroutine(area + PAGE);
+	char on_stack[COROUTINE_BYTES];
+	use_own_stack();
+	run_coroutine(on_stack);
+	munmap(area, COROUTINE_BYTES + 2 * PAGE);
+}
+
+/* Hand-written assembly: without call frame information, and with such that lies: the CFA is said
+ * to be what the second argument holds, in rbx, or where it points. */
+void unwind_bare(unwind_leaf *leaf, void *argument);
+void unwind_liar(unwind_leaf *leaf, void *argument, uintptr_t cfa);
+void unwind_pointing_liar(unwind_leaf *leaf, void *argument, uintptr_t place);
+#define LIAR(name, cfa)                                                                                      \
+	".globl " name "\n.type " name ", @function\n" name                                                  \
+	": .cfi_startproc\n push %rbx\n mov %rdx, %rbx\n"                                                    \
+	" mov %rdi, %rax\n mov %rsi, %rdi\n " cfa "\n call *%rax\n pop %rbx\n .cfi_def_cfa %rsp, 8\n ret\n"  \
+	" .cfi_endproc\n.size " name ", . - " name "\n"
+__asm__(".text\n"
+        ".globl unwind_bare\n.type unwind_bare, @function\n"
+        "unwind_bare: sub $24, %rsp\n mov %rdi, %rax\n mov %rsi, %rdi\n call *%rax\n add $24, %rsp\n ret\n"
+        ".size unwind_bare, . - unwind_bare\n" LIAR("unwind_liar", ".cfi_def_cfa %rbx, 0")
+            LIAR("unwind_pointing_liar", ".cfi_escape 0x0f, 3, 0x73, 0, 0x06"));
+
+/* libgcc's would follow a lie to a crash. */
+static NOINLINE void take_ours(void *argument)
+{
+	struct take *t = argument;
+	t->count = shim_unwind(SLOT_HERE(), t->frames, t->max, &t->complete);
+}
+
+static void test_no_frame_information(void **state)
+{
+	(void)state;
+	static struct take t = {.max = FRAMES};
+	unwind_bare(take_ours, &t);
+	assert_int_equal(t.count, 1);
+	assert_false(t.complete);
+}
+
+static void test_broken_chains(void **state)
+{
+	(void)state;
+	static struct take t = {.max = FRAMES};
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	extern void *__libc_stack_end;
+	uintptr_t end = (uintptr_t)__libc_stack_end;
+	char *hole = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static uintptr_t fake[64];
+	const uintptr_t lies[] = {0,
+	                          8,
+	                          1,
+	                          UINTPTR_MAX,
+	                          UINTPTR_MAX - 7,
+	                          (uintptr_t)1 << 63,
+	                          end,
+	                          end + 8,
+	                          end - 8,
+	                          here - 8192,
+	                          here + 1,
+	                          (uintptr_t)hole,
+	                          (uintptr_t)hole + 8,
+	                          (uintptr_t)fake,
+	                          (uintptr_t)(fake + 32),
+	                          (uintptr_t)1 << 47};
+	for (int known = 1; known >= 0; known--) {
+		use_own_stack();
+		if (!known)
+			shim_unwind_set_stack(0, 0);
+		for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+			unwind_liar(take_ours, &t, lies[i]);
+			assert_true(t.count >= 1 && t.count < 4);
+			/* The fake stack ends in a return address of 0, as stacks may. */
+			bool ends = !known && lies[i] >= (uintptr_t)fake && lies[i] <= (uintptr_t)(fake + 64);
+			assert_true(ends || !t.complete);
+			unwind_pointing_liar(take_ours, &t, lies[i]);
+			assert_true(t.count >= 1 && t.count < 4);
+		}
+	}
+	use_own_stack();
+	munmap(hole, PAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_far_down_the_stack),
+	    cmocka_unit_test(test_truncation),
+	    cmocka_unit_test(test_slot_further_out),
+	    cmocka_unit_test(test_callbacks_of_libc),
+	    cmocka_unit_test(test_exit_handler),
+	    cmocka_unit_test(test_signal_handler),
+	    cmocka_unit_test(test_signal_handler_on_another_stack),
+	    cmocka_unit_test(test_between_any_two_instructions),
+	    cmocka_unit_test(test_thread),
+	    cmocka_unit_test(test_coroutine),
+	    cmocka_unit_test(test_no_frame_information),
+	    cmocka_unit_test(test_broken_chains),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
