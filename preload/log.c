@@ -156,6 +156,7 @@ static bool start(void)
 	if (!map_log())
 		return false;
 	if (!populate(CHUNK_BYTES)) {
+		errno = ENOSPC; /* what a store would have met with a signal */
 		shim_say_errno("no room for a log in ", shim_options.log_dir);
 		return false;
 	}

@@ -168,7 +168,7 @@ static void handle_is(pthread_t handle, uint32_t id)
 
 uint32_t shim_thread_id_of(pthread_t handle)
 {
-	struct handle_slot *slot = handle_slot(handle, false);
+	struct handle_slot *slot = handles ? handle_slot(handle, false) : NULL;
 	return slot ? atomic_load(&slot->id) : 0;
 }
 

@@ -115,8 +115,8 @@ void shim_row_add(uintptr_t pc, uint64_t packed, uint32_t era)
 	struct shim_row_slot *slot = choose(shim_row_set(pc), pc, &key);
 	if (!slot || !atomic_compare_exchange_strong(&slot->key, &key, next_key(key, pc | SHIM_ROW_BUSY)))
 		return;
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&slot->row, packed, memory_order_relaxed);
+	/* Who sees the new row sees after it that the key has changed. */
+	atomic_store_explicit(&slot->row, packed, memory_order_release);
 	uint64_t published = next_key(key, pc);
 	atomic_store(&slot->key, published);
 	/* Its code was being unloaded meanwhile, and shim_row_forget may have passed by here before. */

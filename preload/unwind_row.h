@@ -74,8 +74,7 @@ static inline bool shim_row_find(uintptr_t pc, uint64_t *packed)
 		uint64_t key = atomic_load_explicit(&set[way].key, memory_order_acquire);
 		if ((key & SHIM_ROW_KEY_MASK) != pc)
 			continue;
-		*packed = atomic_load_explicit(&set[way].row, memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
+		*packed = atomic_load_explicit(&set[way].row, memory_order_acquire);
 		return atomic_load_explicit(&set[way].key, memory_order_relaxed) == key;
 	}
 	return false;
