@@ -58,6 +58,7 @@ static void fill(struct shim_context *c, uintptr_t slot, const struct shim_frame
 {
 	c->slot = 0;
 	c->last_lock = NULL;
+	c->folded = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	c->id = id;
 	c->epoch = atomic_load_explicit(&shim_code_epoch, memory_order_relaxed);

@@ -14,7 +14,12 @@
 #include "tables.h"
 #include "thread.h"
 
-enum { FOREIGN_RELEASES = 1024, FRAMES_MAX = 128 };
+enum {
+	FOREIGN_RELEASES = 1024,
+	FRAMES_MAX = 128,
+	FOLDED_MANY = 1024,  /* folded acquisitions at one place before only some are looked at */
+	FOLDED_SAMPLE = 64   /* then one in so many */
+};
 
 /* Locks released by a thread that did not hold them: the holder's entry is stale. */
 static _Atomic uintptr_t foreign_released[FOREIGN_RELEASES];
@@ -106,14 +111,14 @@ static uint32_t resolve_class(struct shim_thread *t, uint32_t index, uint32_t *t
 }
 
 /* The node of entry `index`, found or added together with those below it. */
-static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_key)
+static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_key, bool *folded)
 {
 	struct shim_held *e = &t->held[index];
 	if (e->acq)
 		return e->acq;
 	uint32_t below = nearest_held_below(t, index);
 	uint32_t parent = 0;
-	if (below != SHIM_NO_ENTRY && !(parent = resolve(t, below, 0)))
+	if (below != SHIM_NO_ENTRY && !(parent = resolve(t, below, 0, folded)))
 		return 0;
 	uint32_t lock = shim_identity_of(t, e->lock, kind_of(e), e->context, frame_key);
 	if (!lock)
@@ -122,7 +127,7 @@ static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_ke
 	e->acq = shim_acq_get(parent, lock, e->context, op_of(e), e->how, room);
 	if (!e->acq && !room) {
 		uint32_t top_class;
-		shim_log_count(DT_COUNT_FOLDED, 1);
+		*folded = true;
 		e->acq = resolve_class(t, index, &top_class);
 	}
 	return e->acq;
@@ -192,15 +197,28 @@ static bool tag_seen(const struct shim_thread *t, uint64_t signature)
 	return set[0] == tag || set[1] == tag || set[2] == tag || set[3] == tag;
 }
 
+/* Over the budget, at a place that makes ever new acquisitions: look at some of them only. */
+static bool passed_over(struct shim_context *c)
+{
+	if (SHIM_LIKELY(c->folded < FOLDED_MANY) || ++c->folded % FOLDED_SAMPLE == 0)
+		return false;
+	return true;
+}
+
 /* Record entry `index` unless this thread did so before, in this segment. */
-static void note(struct shim_thread *t, uint32_t index, uintptr_t slot)
+static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct shim_context *c)
 {
 	const struct shim_held *e = &t->held[index];
-	if (SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
+	if (passed_over(c) || SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
 		return;
 	int saved = errno;
+	bool folded = false;
 	t->busy = 1;
-	sighted(t, resolve(t, index, frame_key_of(t, e->lock, slot)));
+	sighted(t, resolve(t, index, frame_key_of(t, e->lock, slot), &folded));
+	if (folded) {
+		c->folded++;
+		shim_log_count(DT_COUNT_FOLDED, c->folded < FOLDED_MANY ? 1 : FOLDED_SAMPLE);
+	}
 	remember(t, e->signature);
 	t->busy = 0;
 	errno = saved;
@@ -217,10 +235,11 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	if (tag_seen(t, signature) || !shim_process_check(t))
 		return;
 	int saved = errno;
+	bool folded = false;
 	t->busy = 1;
 	drop_foreign_released(t);
 	uint32_t below = nearest_held_below(t, t->depth);
-	uint32_t parent_acq = below == SHIM_NO_ENTRY ? 0 : resolve(t, below, 0);
+	uint32_t parent_acq = below == SHIM_NO_ENTRY ? 0 : resolve(t, below, 0, &folded);
 	uint32_t id = op == DT_OP_JOIN ? (uint32_t)(uintptr_t)object
 	                               : shim_identity_of(t, object, how & SHIM_HOW_KIND, c->id, 0);
 	if (id && (parent_acq || below == SHIM_NO_ENTRY)) {
@@ -265,7 +284,7 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	struct shim_held *e = &t->held[index];
 	*e = (struct shim_held){.lock = lock, .context = c->id, .how = how};
 	e->signature = shim_mix(parent, lock, generation, c->id, how);
-	note(t, index, slot);
+	note(t, index, slot, c);
 	/* Not while a recording below was interrupted: it may have been of this very place. */
 	if (!t->busy) {
 		c->last_lock = NULL;

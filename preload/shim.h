@@ -76,7 +76,8 @@ struct shim_context {
 	uint64_t last_parent;      /* signature of what was held */
 	uint64_t last_era;         /* generation of the lock's bucket, and the thread's salt */
 	uint64_t last_signature;
-	uint32_t epoch, zero;
+	uint32_t epoch;
+	uint32_t folded;           /* acquisitions made here that were over the budget */
 	struct shim_verify verify[SHIM_VERIFY_FRAMES];
 };
 
