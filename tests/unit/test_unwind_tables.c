@@ -116,12 +116,14 @@ static void test_rows_are_whole(void **state)
 static _Atomic bool walk_on;
 static _Atomic size_t walks, wrong_walks;
 
-static bool alike(const struct stack *a, const struct stack *b)
+/* Alike inside the frame that begins at `frame`. The call in it may exist twice in the code. */
+static bool alike(const struct stack *a, const struct stack *b, uintptr_t frame)
 {
-	/* The call in walker_main may exist twice: all but it and what is outside it. */
-	size_t outside = 3;
-	return a->complete && b->complete && a->count == b->count && a->count > outside &&
-	       memcmp(a->frames, b->frames, (a->count - outside) * sizeof *a->frames) == 0;
+	size_t inside = 0;
+	while (inside < a->count && a->frames[inside].slot < frame)
+		inside++;
+	return a->complete && b->complete && a->count == b->count && inside > 10 &&
+	       memcmp(a->frames, b->frames, (inside - 1) * sizeof *a->frames) == 0;
 }
 
 /* The same stack again and again must always look the same, whatever the others do to the table. */
@@ -132,7 +134,7 @@ static void *walker_main(void *argument)
 	static __thread struct stack first, again;
 	for (size_t i = 0; atomic_load(&walk_on) || i < 100; i++) {
 		unwind_shapes_O2.mixed(3, take, i ? &again : &first);
-		if (i && !alike(&first, &again))
+		if (i && !alike(&first, &again, (uintptr_t)__builtin_frame_address(0)))
 			atomic_fetch_add(&wrong_walks, 1);
 		atomic_fetch_add(&walks, 1);
 	}
@@ -174,6 +176,14 @@ int _dl_find_object(void *address, struct dl_find_object *found)
 	return real(address, found);
 }
 
+/* ASan would object to what lies between the program's variables. */
+static SHIM_READS_STACKS void copy_bytes(volatile unsigned char *to, const volatile unsigned char *from,
+                                         size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = from[i];
+}
+
 struct copy {
 	unsigned char *bytes;
 	size_t size, table, table_segment, table_segment_end;
@@ -201,7 +211,7 @@ static void copy_this_program(struct copy *copy)
 			continue;
 		size_t first = start & ~(size_t)(PAGE - 1), end = start + header[i].p_filesz;
 		mprotect(copy->bytes + first, end - first, PROT_READ | PROT_WRITE);
-		memcpy(copy->bytes + start, from + start, header[i].p_filesz);
+		copy_bytes(copy->bytes + start, from + start, header[i].p_filesz);
 		if (copy->table >= start && copy->table < end) {
 			copy->table_segment = start;
 			copy->table_segment_end = end;

@@ -6,7 +6,7 @@
 
 #include "unwind_shapes.h"
 
-static volatile uint64_t sink;
+static _Thread_local volatile uint64_t sink;
 
 static __attribute__((noinline)) void plain(int depth, unwind_leaf *leaf, void *argument)
 {
