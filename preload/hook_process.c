@@ -6,6 +6,7 @@
 #include "hook.h"
 #include "log.h"
 #include "modules.h"
+#include "online.h"
 #include "process.h"
 
 static void log_exit(int status)
@@ -22,6 +23,7 @@ static void at_exit(int status, void *unused)
 {
 	(void)unused;
 	log_exit(status);
+	shim_online_finish();
 }
 
 /* Before the program's main: every process has its log, also one that never locks. */

@@ -170,6 +170,16 @@ void shim_online_feed(void)
 	} while (!atomic_compare_exchange_strong(&marks, &seen, 0) && !atomic_load(&stopped));
 }
 
+void shim_online_finish(void)
+{
+	if (!facts || atomic_load(&stopped) || atomic_fetch_add(&marks, 1) != 0)
+		return;
+	if (catch_up())
+		for (int i = 0; dt_checks[i]; i++)
+			dt_checks[i]->finish(checks[i]);
+	/* The marks stay: there is nobody to say more to. */
+}
+
 void shim_online_forked(void)
 {
 	facts = NULL;

@@ -7,6 +7,8 @@
 
 /* Facts were added to the log. */
 void shim_online_feed(void);
+/* The process ends: say what could only be known now. */
+void shim_online_finish(void);
 /* Another process now, with a log of its own: begin anew. */
 void shim_online_forked(void);
 
