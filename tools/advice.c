@@ -119,13 +119,12 @@ static const char *cycle_advice(struct arena *arena, const struct report_finding
 		last = next;
 	const struct report_event *held = last > finding->events ? last - 1 : last;
 	where = names_frame(arena, places_find(&last->stack));
-	return arena_printf(arena,
-	                    "Keep one order: `%s` before `%s`. Change %s, which takes `%s` while it holds "
-	                    "`%s`: lock `%s` first, or release `%s` before.",
-	                    lock_name(finding, last->lock), lock_name(finding, held->lock),
-	                    where ? where : "the last one above", lock_name(finding, last->lock),
-	                    lock_name(finding, held->lock), lock_name(finding, last->lock),
-	                    lock_name(finding, held->lock));
+	return arena_printf(
+	    arena,
+	    "Keep one order: `%s` before `%s`. Change %s, which takes them the other way round: take "
+	    "the first one earlier, or release the second one before.",
+	    lock_name(finding, last->lock), lock_name(finding, held->lock),
+	    where ? where : "the last stack above");
 }
 
 static const char *wait_target(struct arena *arena, const struct report_finding *finding,
