@@ -14,7 +14,12 @@ struct sighting {
 	uint32_t acq, segment;
 };
 
-enum { ORDER_MEMO = 1024, CHUNK_BYTES = 64 * 1024 };
+struct thread_name {
+	uint32_t id;
+	const char *name;
+};
+
+enum { EARLY_NAMES_MAX = 1024, ORDER_MEMO = 1024, CHUNK_BYTES = 64 * 1024 };
 
 struct dt_facts {
 	struct dt_alloc *alloc;
@@ -30,11 +35,15 @@ struct dt_facts {
 	DT_VEC(struct dt_lock) locks;
 	DT_VEC(struct dt_acq) acqs;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids;
-	DT_VEC(uint32_t) unsettled;           /* indices of acquisitions without a depth */
-	DT_VEC(struct sighting) early;        /* sightings of acquisitions not yet there */
-	DT_VEC(uint32_t) visited, stack;      /* of happens_before */
+	DT_VEC(uint32_t) unsettled;      /* indices of acquisitions without a depth */
+	DT_VEC(struct sighting) early;   /* sightings of acquisitions not yet there */
+	DT_VEC(struct thread_name) names; /* of threads that have not written their own record yet */
+	DT_VEC(uint32_t) visited, stack; /* of happens_before */
 	uint32_t visit;
-	struct { uint32_t a, b; bool before; } memo[ORDER_MEMO];
+	struct {
+		uint32_t a, b;
+		bool before;
+	} memo[ORDER_MEMO];
 };
 
 static void *blob(struct dt_facts *f, size_t bytes)
@@ -89,6 +98,7 @@ void dt_facts_free(struct dt_facts *f)
 	dt_vec_fini(&f->acqs, alloc);
 	dt_vec_fini(&f->unsettled, alloc);
 	dt_vec_fini(&f->early, alloc);
+	dt_vec_fini(&f->names, alloc);
 	dt_vec_fini(&f->visited, alloc);
 	dt_vec_fini(&f->stack, alloc);
 	struct dt_idmap *maps[] = {&f->module_ids, &f->thread_ids, &f->segment_ids,
@@ -110,17 +120,17 @@ void dt_facts_set_header(struct dt_facts *f, const struct dt_log_header *header)
 #define AS(type, rec, bytes) ((bytes) >= sizeof(struct type) ? (const struct type *)(rec) : NULL)
 
 /* A new element with a new id, or the error. */
-#define NEW(f, table, map, new_id, element)                                              \
-	do {                                                                             \
-		if (!(new_id) || dt_idmap_find(&(f)->map, (new_id)))                     \
-			return DT_ERR_CORRUPT;                                           \
-		(element) = dt_vec_push(&(f)->table, (f)->alloc);                        \
-		if (!(element))                                                          \
-			return DT_ERR_NOMEM;                                             \
-		if (!dt_idmap_add(&(f)->map, (f)->alloc, (new_id), (f)->table.count)) {  \
-			(f)->table.count--;                                              \
-			return DT_ERR_NOMEM;                                             \
-		}                                                                        \
+#define NEW(f, table, map, new_id, element)                                                                  \
+	do {                                                                                                 \
+		if (!(new_id) || dt_idmap_find(&(f)->map, (new_id)))                                         \
+			return DT_ERR_CORRUPT;                                                               \
+		(element) = dt_vec_push(&(f)->table, (f)->alloc);                                            \
+		if (!(element))                                                                              \
+			return DT_ERR_NOMEM;                                                                 \
+		if (!dt_idmap_add(&(f)->map, (f)->alloc, (new_id), (f)->table.count)) {                      \
+			(f)->table.count--;                                                                  \
+			return DT_ERR_NOMEM;                                                                 \
+		}                                                                                            \
 	} while (0)
 
 static enum dt_err add_process(struct dt_facts *f, const struct dt_rec_process *rec, size_t bytes)
@@ -159,8 +169,15 @@ static enum dt_err add_module(struct dt_facts *f, const struct dt_rec_module *re
 	if (!text)
 		return DT_ERR_NOMEM;
 	NEW(f, modules, module_ids, rec->id, m);
-	*m = (struct dt_module){rec->id, text, (const unsigned char *)text + rec->path_bytes, rec->build_id_bytes,
-	                        rec->bias, rec->start, rec->end, f->order, UINT32_MAX};
+	*m = (struct dt_module){rec->id,
+	                        text,
+	                        (const unsigned char *)text + rec->path_bytes,
+	                        rec->build_id_bytes,
+	                        rec->bias,
+	                        rec->start,
+	                        rec->end,
+	                        f->order,
+	                        UINT32_MAX};
 	return DT_OK;
 }
 
@@ -168,9 +185,17 @@ static enum dt_err add_thread(struct dt_facts *f, const struct dt_rec_thread *re
 {
 	struct dt_thread *t;
 	NEW(f, threads, thread_ids, rec->id, t);
-	*t = (struct dt_thread){.id = rec->id, .parent = rec->parent, .create_stack = rec->create_stack,
-	                        .first_segment = rec->first_segment, .tid = rec->tid,
-	                        .start_function = rec->start_function, .order = f->order};
+	*t = (struct dt_thread){.id = rec->id,
+	                        .parent = rec->parent,
+	                        .create_stack = rec->create_stack,
+	                        .first_segment = rec->first_segment,
+	                        .tid = rec->tid,
+	                        .start_function = rec->start_function,
+	                        .order = f->order};
+	/* Its creator may have named it before it ran. */
+	for (uint32_t i = 0; i < f->names.count; i++)
+		if (f->names.at[i].id == rec->id)
+			t->name = f->names.at[i].name;
 	return DT_OK;
 }
 
@@ -181,12 +206,19 @@ static enum dt_err add_thread_name(struct dt_facts *f, const struct dt_rec_id *r
 	const char *name = (const char *)(rec + 1);
 	if (!room || !memchr(name, '\0', room))
 		return DT_ERR_CORRUPT;
-	if (!at)
-		return DT_OK;
 	const char *copy = blob_copy(f, name, strlen(name) + 1);
 	if (!copy)
 		return DT_ERR_NOMEM;
-	f->threads.at[at - 1].name = copy;
+	if (at) {
+		f->threads.at[at - 1].name = copy;
+		return DT_OK;
+	}
+	if (f->names.count == EARLY_NAMES_MAX)
+		return DT_OK;
+	struct thread_name *early = dt_vec_push(&f->names, f->alloc);
+	if (!early)
+		return DT_ERR_NOMEM;
+	*early = (struct thread_name){rec->id, copy};
 	return DT_OK;
 }
 
@@ -206,7 +238,7 @@ static enum dt_err add_segment(struct dt_facts *f, const struct dt_rec_segment *
 	if (!rec->pred)
 		return DT_OK;
 	uint32_t n = s->pred_count;
-	if ((n & (n - 1)) == 0) {  /* full at every power of two, and at none */
+	if ((n & (n - 1)) == 0) { /* full at every power of two, and at none */
 		uint32_t *more = blob(f, (n ? 2 * (size_t)n : 1) * sizeof *more);
 		if (!more)
 			return DT_ERR_NOMEM;
@@ -237,9 +269,19 @@ static enum dt_err add_lock(struct dt_facts *f, const struct dt_rec_lock *rec)
 	if (!rec->kind || rec->kind >= DT_LOCK_KINDS || rec->place > DT_PLACE_SHARED)
 		return DT_ERR_CORRUPT;
 	NEW(f, locks, lock_ids, rec->id, l);
-	*l = (struct dt_lock){rec->id, rec->kind, rec->place, rec->head.flags, rec->address, rec->block,
-	                      rec->block_bytes, rec->alloc_stack, rec->init_stack, rec->first_stack,
-	                      rec->thread, f->order, false};
+	*l = (struct dt_lock){rec->id,
+	                      rec->kind,
+	                      rec->place,
+	                      rec->head.flags,
+	                      rec->address,
+	                      rec->block,
+	                      rec->block_bytes,
+	                      rec->alloc_stack,
+	                      rec->init_stack,
+	                      rec->first_stack,
+	                      rec->thread,
+	                      f->order,
+	                      false};
 	return DT_OK;
 }
 
@@ -254,7 +296,8 @@ static enum dt_err add_acq(struct dt_facts *f, const struct dt_rec_acq *rec)
 		return DT_ERR_NOMEM;
 	f->unsettled.count--;
 	NEW(f, acqs, acq_ids, rec->id, a);
-	*a = (struct dt_acq){rec->id, rec->parent, rec->lock, rec->stack, rec->op, rec->mode, rec->wait, 0, NULL, 0};
+	*a = (struct dt_acq){rec->id,   rec->parent, rec->lock, rec->stack, rec->op,
+	                     rec->mode, rec->wait,   0,         NULL,       0};
 	f->unsettled.at[f->unsettled.count++] = f->acqs.count - 1;
 	return DT_OK;
 }
@@ -313,13 +356,20 @@ static enum dt_err add_exit(struct dt_facts *f, const struct dt_rec_exit *rec)
 static enum dt_err add_any(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)
 {
 	static const size_t sizes[DT_REC_TYPES] = {
-	    [DT_REC_PROCESS] = sizeof(struct dt_rec_process), [DT_REC_MODULE] = sizeof(struct dt_rec_module),
-	    [DT_REC_MODULE_END] = sizeof(struct dt_rec_id),   [DT_REC_THREAD] = sizeof(struct dt_rec_thread),
-	    [DT_REC_THREAD_NAME] = sizeof(struct dt_rec_id),  [DT_REC_THREAD_END] = sizeof(struct dt_rec_id),
-	    [DT_REC_SEGMENT] = sizeof(struct dt_rec_segment), [DT_REC_STACK] = sizeof(struct dt_rec_stack),
-	    [DT_REC_LOCK] = sizeof(struct dt_rec_lock),       [DT_REC_LOCK_END] = sizeof(struct dt_rec_id),
-	    [DT_REC_ACQ] = sizeof(struct dt_rec_acq),         [DT_REC_SIGHTING] = sizeof(struct dt_rec_sighting),
-	    [DT_REC_EXIT] = sizeof(struct dt_rec_exit),       [DT_REC_EXEC] = sizeof(struct dt_rec),
+	    [DT_REC_PROCESS] = sizeof(struct dt_rec_process),
+	    [DT_REC_MODULE] = sizeof(struct dt_rec_module),
+	    [DT_REC_MODULE_END] = sizeof(struct dt_rec_id),
+	    [DT_REC_THREAD] = sizeof(struct dt_rec_thread),
+	    [DT_REC_THREAD_NAME] = sizeof(struct dt_rec_id),
+	    [DT_REC_THREAD_END] = sizeof(struct dt_rec_id),
+	    [DT_REC_SEGMENT] = sizeof(struct dt_rec_segment),
+	    [DT_REC_STACK] = sizeof(struct dt_rec_stack),
+	    [DT_REC_LOCK] = sizeof(struct dt_rec_lock),
+	    [DT_REC_LOCK_END] = sizeof(struct dt_rec_id),
+	    [DT_REC_ACQ] = sizeof(struct dt_rec_acq),
+	    [DT_REC_SIGHTING] = sizeof(struct dt_rec_sighting),
+	    [DT_REC_EXIT] = sizeof(struct dt_rec_exit),
+	    [DT_REC_EXEC] = sizeof(struct dt_rec),
 	};
 	if (rec->type < DT_REC_TYPES && bytes < sizes[rec->type])
 		return DT_ERR_CORRUPT;
@@ -355,7 +405,7 @@ static enum dt_err add_any(struct dt_facts *f, const struct dt_rec *rec, size_t 
 		f->process.execed = true;
 		return DT_OK;
 	default:
-		return DT_OK;  /* of a later version of the same format */
+		return DT_OK; /* of a later version of the same format */
 	}
 }
 
@@ -435,11 +485,11 @@ uint64_t dt_facts_dangling(const struct dt_facts *f)
 	return (uint64_t)f->unsettled.count + f->early.count;
 }
 
-#define LOOKUP(type, name, table, map)                                         \
-	const struct type *name(const struct dt_facts *f, uint32_t id)         \
-	{                                                                      \
-		uint32_t at = dt_idmap_find(&f->map, id);                      \
-		return at ? &f->table.at[at - 1] : NULL;                       \
+#define LOOKUP(type, name, table, map)                                                                       \
+	const struct type *name(const struct dt_facts *f, uint32_t id)                                       \
+	{                                                                                                    \
+		uint32_t at = dt_idmap_find(&f->map, id);                                                    \
+		return at ? &f->table.at[at - 1] : NULL;                                                     \
 	}
 LOOKUP(dt_module, dt_facts_module, modules, module_ids)
 LOOKUP(dt_thread, dt_facts_thread, threads, thread_ids)
@@ -448,14 +498,14 @@ LOOKUP(dt_stack, dt_facts_stack, stacks, stack_ids)
 LOOKUP(dt_lock, dt_facts_lock, locks, lock_ids)
 LOOKUP(dt_acq, dt_facts_acq, acqs, acq_ids)
 
-#define TABLE(type, count_name, nth_name, table)                               \
-	uint32_t count_name(const struct dt_facts *f)                          \
-	{                                                                      \
-		return f->table.count;                                         \
-	}                                                                      \
-	const struct type *nth_name(const struct dt_facts *f, uint32_t index)  \
-	{                                                                      \
-		return index < f->table.count ? &f->table.at[index] : NULL;    \
+#define TABLE(type, count_name, nth_name, table)                                                             \
+	uint32_t count_name(const struct dt_facts *f)                                                        \
+	{                                                                                                    \
+		return f->table.count;                                                                       \
+	}                                                                                                    \
+	const struct type *nth_name(const struct dt_facts *f, uint32_t index)                                \
+	{                                                                                                    \
+		return index < f->table.count ? &f->table.at[index] : NULL;                                  \
 	}
 TABLE(dt_module, dt_facts_module_count, dt_facts_module_nth, modules)
 TABLE(dt_thread, dt_facts_thread_count, dt_facts_thread_nth, threads)
@@ -483,7 +533,7 @@ static bool search(struct dt_facts *f, uint32_t a, uint32_t b)
 {
 	while (f->visited.count < f->segments.count)
 		if (!dt_vec_push(&f->visited, f->alloc))
-			return true;  /* no memory: ordered is the answer that raises no false alarm */
+			return true; /* no memory: ordered is the answer that raises no false alarm */
 	f->visit++;
 	f->stack.count = 0;
 	uint32_t *top = dt_vec_push(&f->stack, f->alloc);
