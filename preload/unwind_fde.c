@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 
 #include "unwind_cfi.h"
 #include "unwind_cursor.h"
@@ -44,33 +45,39 @@ static bool readable(uintptr_t start, uintptr_t bytes)
 	return true;
 }
 
-/* The readable segment that the object's .eh_frame_hdr lies in. The headers are believed when they
- * name that very table. */
-static bool find_segment(const struct dl_find_object *object, struct segment *segment)
+/* The readable segment that the object's .eh_frame_hdr lies in, from program headers that are
+ * believed when they name that very table. */
+static bool find_segment_by(uintptr_t headers, size_t count, const struct dl_find_object *object,
+                            struct segment *segment)
 {
-	const unsigned char *map = object->dlfo_map_start;
-	const ElfW(Ehdr) *elf = object->dlfo_map_start;
+	const ElfW(Phdr) *header = (const void *)headers;
 	uintptr_t load = object->dlfo_link_map->l_addr, table = (uintptr_t)object->dlfo_eh_frame;
-	if (!readable((uintptr_t)map, sizeof *elf) || memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    elf->e_phentsize != sizeof(ElfW(Phdr)) || elf->e_phoff % 8 ||
-	    elf->e_phoff >= (uintptr_t)object->dlfo_map_end - (uintptr_t)map)
-		return false;
-	const ElfW(Phdr) *header = (const void *)(map + elf->e_phoff);
-	if (!readable((uintptr_t)header, elf->e_phnum * sizeof *header))
-		return false;
 	bool named = false, found = false;
-	for (unsigned i = 0; i < elf->e_phnum; i++) {
-		uintptr_t start = load + header[i].p_vaddr;
+	if (headers % 8 || count > UINT16_MAX || !readable(headers, count * sizeof *header))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		uintptr_t start = load + header[i].p_vaddr, bytes = header[i].p_filesz;
 		if (header[i].p_type == PT_GNU_EH_FRAME && start == table)
 			named = true;
-		if (header[i].p_type == PT_LOAD && (header[i].p_flags & PF_R) &&
-		    table - start < header[i].p_filesz) {
-			*segment =
-			    (struct segment){(const void *)start, (const void *)(start + header[i].p_filesz)};
+		if (header[i].p_type == PT_LOAD && (header[i].p_flags & PF_R) && table - start < bytes) {
+			*segment = (struct segment){(const void *)start, (const void *)(start + bytes)};
 			found = true;
 		}
 	}
 	return named && found;
+}
+
+/* A library's mapping begins with its ELF header. The program's may have holes, and then what
+ * _dl_find_object calls its mapping begins elsewhere; but the kernel tells where its headers are. */
+static bool find_segment(const struct dl_find_object *object, struct segment *segment)
+{
+	uintptr_t map = (uintptr_t)object->dlfo_map_start;
+	const ElfW(Ehdr) *elf = object->dlfo_map_start;
+	if (readable(map, sizeof *elf) && memcmp(elf->e_ident, ELFMAG, SELFMAG) == 0 &&
+	    elf->e_phentsize == sizeof(ElfW(Phdr)) && elf->e_phoff < (uintptr_t)object->dlfo_map_end - map &&
+	    find_segment_by(map + elf->e_phoff, elf->e_phnum, object, segment))
+		return true;
+	return find_segment_by(getauxval(AT_PHDR), getauxval(AT_PHNUM), object, segment);
 }
 
 /* An encoded pointer; `table` is what data-relative ones count from. */

@@ -1,7 +1,8 @@
 /* unwind_memory.c: the kernel is asked through rt_sigprocmask with an invalid `how`: it copies the
  * 8 bytes in (EFAULT if it cannot) before it refuses (EINVAL). Abseil's AddressIsReadable found this
- * probe: no descriptor, no effect, and no sandbox denies that call. The call is made by hand, so
- * errno is never written. */
+ * probe: no descriptor, no effect, and a call that sandboxes leave open, since glibc needs it; one
+ * that doesn't makes every page look unreadable. The call is made by hand, so errno is never
+ * written. */
 #include <errno.h>
 #include <sys/syscall.h>
 

@@ -189,13 +189,19 @@ struct copy {
 	size_t size, table, table_segment, table_segment_end;
 };
 
-static void copy_this_program(struct copy *copy)
+static struct dl_find_object find_this_program(void)
 {
 	struct dl_find_object self;
 	uintptr_t any_code;
 	void (*code)(void *) = take;
 	memcpy(&any_code, (void *)&code, sizeof any_code);
 	assert_int_equal(_dl_find_object((void *)any_code, &self), 0);
+	return self;
+}
+
+static void copy_this_program(struct copy *copy)
+{
+	struct dl_find_object self = find_this_program();
 	const unsigned char *from = self.dlfo_map_start;
 	size_t size = (size_t)((unsigned char *)self.dlfo_map_end - from);
 	copy->size = size = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
@@ -217,7 +223,11 @@ static void copy_this_program(struct copy *copy)
 			copy->table_segment_end = end;
 		}
 	}
-	broken_map.l_addr = self.dlfo_link_map->l_addr + (uintptr_t)(copy->bytes - from);
+	/* Its addresses are shifted, so that this program's own headers don't describe it too. */
+	ElfW(Phdr) *copied = (void *)(copy->bytes + elf->e_phoff);
+	for (unsigned i = 0; i < elf->e_phnum; i++)
+		copied[i].p_vaddr += PAGE;
+	broken_map.l_addr = self.dlfo_link_map->l_addr + (uintptr_t)(copy->bytes - from) - PAGE;
 	broken = (struct dl_find_object){.dlfo_map_start = copy->bytes,
 	                                 .dlfo_map_end = copy->bytes + size,
 	                                 .dlfo_link_map = &broken_map,
@@ -303,6 +313,22 @@ static void test_broken_headers(void **state)
 	munmap(copy.bytes - PAGE, copy.size + 2 * PAGE);
 }
 
+/* Where the program's mapping has holes, glibc calls only the part with the code its mapping. */
+static void test_mapping_without_its_headers(void **state)
+{
+	(void)state;
+	struct shim_cfi_row row, again;
+	uintptr_t code;
+	void (*function)(void *) = take;
+	memcpy(&code, (void *)&function, sizeof code);
+	assert_true(shim_cfi_find(code, &row));
+	broken = find_this_program();
+	broken.dlfo_map_start = (void *)(code & ~(uintptr_t)(PAGE - 1));
+	assert_true(shim_cfi_find(code, &again));
+	assert_memory_equal(&row.rules, &again.rules, sizeof row.rules);
+	broken = (struct dl_find_object){0};
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +336,7 @@ int main(void)
 	    cmocka_unit_test(test_a_full_set_takes_the_newest),
 	    cmocka_unit_test(test_rows_are_whole),
 	    cmocka_unit_test(test_threads_on_a_cold_table),
+	    cmocka_unit_test(test_mapping_without_its_headers),
 	    cmocka_unit_test(test_broken_frame_information),
 	    cmocka_unit_test(test_broken_headers),
 	};
