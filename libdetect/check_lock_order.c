@@ -1,0 +1,293 @@
+/* check_lock_order.c: locks taken in orders that can deadlock.
+ *
+ * After Goodlock (Havelund 2000) and its generalisation to cycles of any length (Bensalem and Havelund
+ * 2005; Agarwal, Bensalem, Farchi, Havelund, Nir-Buchbinder, Stoller, Ur and Wang 2010): an edge for
+ * each lock held at an acquisition, cycles of edges, and what makes a cycle impossible filtered with
+ * the reason. The parts:
+ *   tree.c     who held what at each acquisition
+ *   scc.c      which locks are on cycles at all
+ *   edges.c    the edges among those, with every exemplar
+ *   tangle.c   which cycles to look at, by cycles.c
+ *   filters.c  whether exemplars make a cycle possible
+ *   bugs.c     cycles of the same code are one
+ *   live.c     the same while the program runs */
+#include <detect/check.h>
+
+#include "bugs.h"
+#include "checks.h"
+#include "live.h"
+#include "scc.h"
+#include "sort.h"
+#include "tangle.h"
+
+enum { DEFAULT_CYCLE_LENGTH = 16, DEFAULT_SEARCH_STEPS = 4000000 };
+
+struct dt_check_state {
+	struct dt_facts *facts;
+	struct dt_alloc *alloc;
+	struct dt_tangle_options options;
+	dt_finding_sink *sink;
+	void *context;
+	struct dt_tree tree;
+	struct dt_places places;
+	struct dt_bugs bugs;
+	struct dt_live live;
+	bool is_live; /* live is open: something was fed */
+	bool bounded;
+};
+
+/* The lock-order graph, all of it, and its tangles. */
+struct order {
+	struct dt_check_state *state;
+	DT_VEC(uint64_t) pairs; /* edges: from and to */
+	struct dt_pairmap seen;
+	uint32_t *first, *target; /* the edges of each vertex */
+	uint32_t *component;      /* of each vertex; 0: on no cycle */
+	uint32_t vertices, components;
+	struct dt_edges edges;
+};
+
+static enum dt_err open_check(struct dt_check_state **out, struct dt_facts *facts, struct dt_alloc *alloc,
+                              const struct dt_check_options *options, dt_finding_sink *sink, void *context)
+{
+	struct dt_check_state *state = alloc->resize(alloc, NULL, 0, sizeof *state);
+
+	if (!state)
+		return DT_ERR_NOMEM;
+	memset(state, 0, sizeof *state);
+	state->facts = facts;
+	state->alloc = alloc;
+	state->options = (struct dt_tangle_options){
+	    .max_cycle_length = options->max_cycle_length ? options->max_cycle_length : DEFAULT_CYCLE_LENGTH,
+	    .max_search_steps = options->max_search_steps ? options->max_search_steps : DEFAULT_SEARCH_STEPS,
+	    .want_filtered = options->want_filtered,
+	};
+	state->sink = sink;
+	state->context = context;
+	dt_tree_init(&state->tree, facts, alloc, options->rwlock_prefer_writer);
+	dt_places_init(&state->places, alloc);
+	dt_bugs_init(&state->bugs, &state->tree);
+	*out = state;
+	return DT_OK;
+}
+
+static void close_live(struct dt_check_state *state)
+{
+	if (state->is_live)
+		dt_live_close(&state->live);
+	state->is_live = false;
+}
+
+static void close_check(struct dt_check_state *state)
+{
+	close_live(state);
+	dt_bugs_fini(&state->bugs);
+	dt_places_fini(&state->places);
+	dt_tree_fini(&state->tree);
+	state->alloc->resize(state->alloc, state, sizeof *state, 0);
+}
+
+static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t segment)
+{
+	if (!state->is_live) {
+		enum dt_err err = dt_live_open(&state->live, &state->tree, &state->places, &state->bugs,
+		                               state->facts, &state->options, state->sink, state->context);
+		state->is_live = true;
+		if (err)
+			return err;
+	}
+	return dt_live_feed(&state->live, acq, segment);
+}
+
+static enum dt_err add_pair(struct order *order, uint32_t from, uint32_t to)
+{
+	struct dt_alloc *alloc = order->state->alloc;
+
+	if (from == to || dt_pairmap_find(&order->seen, dt_pair(from + 1, to + 1)))
+		return DT_OK;
+	uint64_t *pair = dt_vec_push(&order->pairs, alloc);
+	if (!pair || !dt_pairmap_add(&order->seen, alloc, dt_pair(from + 1, to + 1), 0))
+		return DT_ERR_NOMEM;
+	*pair = dt_pair(from, to);
+	return DT_OK;
+}
+
+/* The edges to what `node` wants, as far as the components need them: beyond the nearest lock that was
+ * acquired (and not inherited from a release out of order) they follow from that lock's own. */
+static enum dt_err add_near_edges(struct order *order, uint32_t node)
+{
+	struct dt_tree *tree = &order->state->tree;
+	uint32_t to = tree->nodes.at[node].vertex;
+
+	for (uint32_t i = tree->held.count; i-- > 0;) {
+		enum dt_err err = add_pair(order, tree->held.at[i].vertex, to);
+		if (err)
+			return err;
+		if (tree->nodes.at[tree->held.at[i].node].op == DT_OP_ACQUIRE &&
+		    tree->held.at[i].vertex != to)
+			break;
+	}
+	return DT_OK;
+}
+
+static enum dt_err collect(struct order *order)
+{
+	struct dt_check_state *state = order->state;
+	struct dt_tree *tree = &state->tree;
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && i < dt_facts_acq_count(state->facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, i);
+		uint32_t node;
+		if (acq->op != DT_OP_ACQUIRE || acq->depth < 2)
+			continue;
+		err = dt_tree_add(tree, acq->id, &node);
+		if (err || node == DT_NONE)
+			continue;
+		if (!dt_tree_held(tree, node))
+			state->bounded = true;
+		else if (dt_tree_wants(tree, node))
+			err = add_near_edges(order, node);
+	}
+	order->vertices = tree->vertices.count;
+	return err;
+}
+
+static void *zeroed(struct dt_alloc *alloc, size_t count)
+{
+	void *block = alloc->resize(alloc, NULL, 0, count * sizeof(uint32_t));
+
+	return block ? memset(block, 0, count * sizeof(uint32_t)) : NULL;
+}
+
+/* Which locks are on cycles. */
+static enum dt_err find_components(struct order *order)
+{
+	struct dt_alloc *alloc = order->state->alloc;
+	uint32_t n = order->vertices;
+
+	order->first = zeroed(alloc, (size_t)n + 2);
+	order->target = zeroed(alloc, (size_t)order->pairs.count + 1);
+	order->component = zeroed(alloc, (size_t)n + 1);
+	if (!order->first || !order->target || !order->component)
+		return DT_ERR_NOMEM;
+	/* first[v + 1] counts, then is where v's next edge goes, then where v + 1 begins. */
+	for (uint32_t i = 0; i < order->pairs.count; i++)
+		order->first[(order->pairs.at[i] >> 32) + 2]++;
+	for (uint32_t v = 0; v < n; v++)
+		order->first[v + 2] += order->first[v + 1];
+	for (uint32_t i = 0; i < order->pairs.count; i++)
+		order->target[order->first[(order->pairs.at[i] >> 32) + 1]++] = (uint32_t)order->pairs.at[i];
+	return dt_scc(alloc, n, order->first, order->target, order->component, &order->components);
+}
+
+static bool in_one_tangle(void *context, uint32_t from, uint32_t to)
+{
+	const struct order *order = context;
+
+	return order->component[from] == order->component[to];
+}
+
+/* Every edge of the tangles with every exemplar. */
+static enum dt_err collect_exemplars(struct order *order)
+{
+	struct dt_tree *tree = &order->state->tree;
+	enum dt_err err = DT_OK;
+
+	for (uint32_t node = 0; !err && node < tree->nodes.count; node++) {
+		uint32_t vertex = tree->nodes.at[node].vertex;
+		if (tree->nodes.at[node].op != DT_OP_ACQUIRE || vertex == DT_NONE ||
+		    !order->component[vertex])
+			continue;
+		if (!dt_tree_held(tree, node) || !dt_tree_wants(tree, node))
+			continue;
+		const struct dt_acq *acq = dt_facts_acq(order->state->facts, tree->nodes.at[node].acq);
+		for (uint32_t i = 0; !err && i < acq->segment_count; i++)
+			err = dt_edges_add(&order->edges, node, acq->segments[i], in_one_tangle, order);
+	}
+	return err;
+}
+
+/* Group the edges by tangle and search each; first and target are scratch by now. */
+static enum dt_err search_tangles(struct order *order)
+{
+	struct dt_check_state *state = order->state;
+	const struct dt_edges *edges = &order->edges;
+	struct dt_tangle tangle;
+	enum dt_err err = DT_OK;
+	uint32_t *start = zeroed(state->alloc, (size_t)order->components + 3);
+	uint32_t *sorted = zeroed(state->alloc, (size_t)edges->edges.count + 1);
+
+	dt_tangle_init(&tangle, &order->edges, &state->bugs, state->facts, &state->options);
+	if (!start || !sorted)
+		err = DT_ERR_NOMEM;
+	for (uint32_t e = 0; !err && e < edges->edges.count; e++)
+		start[order->component[edges->edges.at[e].from] + 2]++;
+	for (uint32_t c = 0; !err && c <= order->components; c++)
+		start[c + 2] += start[c + 1];
+	for (uint32_t e = 0; !err && e < edges->edges.count; e++)
+		sorted[start[order->component[edges->edges.at[e].from] + 1]++] = e;
+	for (uint32_t c = 1; !err && c <= order->components; c++)
+		err = dt_tangle_search(&tangle, sorted + start[c], start[c + 1] - start[c]);
+	state->bounded |= tangle.bounded;
+	dt_tangle_fini(&tangle);
+	if (start)
+		state->alloc->resize(state->alloc, start, ((size_t)order->components + 3) * sizeof *start, 0);
+	if (sorted)
+		state->alloc->resize(state->alloc, sorted, ((size_t)edges->edges.count + 1) * sizeof *sorted,
+		                     0);
+	return err;
+}
+
+static void fini_order(struct order *order)
+{
+	struct dt_alloc *alloc = order->state->alloc;
+
+	dt_vec_fini(&order->pairs, alloc);
+	dt_pairmap_fini(&order->seen, alloc);
+	if (order->first)
+		alloc->resize(alloc, order->first, ((size_t)order->vertices + 2) * sizeof *order->first, 0);
+	if (order->target)
+		alloc->resize(alloc, order->target, ((size_t)order->pairs.count + 1) * sizeof *order->target,
+		              0);
+	if (order->component)
+		alloc->resize(alloc, order->component,
+		              ((size_t)order->vertices + 1) * sizeof *order->component, 0);
+	dt_edges_fini(&order->edges);
+}
+
+/* What feed did not say: notes, what was filtered, and findings beyond its bounds. */
+static enum dt_err say_bugs(struct dt_check_state *state)
+{
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && i < state->bugs.all.count; i++) {
+		struct dt_bug *bug = &state->bugs.all.at[i];
+		if (bug->count && !bug->said && (state->options.want_filtered || !dt_bug_is_filtered(bug)))
+			err = dt_bug_say(&state->bugs, bug, state->sink, state->context);
+	}
+	return err;
+}
+
+static enum dt_err finish(struct dt_check_state *state)
+{
+	struct order order = {.state = state};
+
+	close_live(state);
+	dt_bugs_restart(&state->bugs);
+	dt_edges_init(&order.edges, &state->tree, &state->places);
+	enum dt_err err = collect(&order);
+	err = err ? err : find_components(&order);
+	err = err ? err : collect_exemplars(&order);
+	err = err ? err : search_tangles(&order);
+	err = err ? err : say_bugs(state);
+	fini_order(&order);
+	return err;
+}
+
+static bool is_bounded(const struct dt_check_state *state)
+{
+	return state->bounded;
+}
+
+const struct dt_check dt_check_lock_order = {"lock-order", open_check, feed, finish, close_check, is_bounded};

@@ -1,0 +1,74 @@
+/* waits.h: is a lock that is held during a wait needed by a thread that could end the wait?
+ *
+ * A wait: a node of op COND_WAIT, JOIN or BARRIER_WAIT with something held. A waker: another thread
+ * that signals the condition, is joined, or arrives at the barrier.
+ *
+ * Memory: its own. Threads: one at a time. Failure: DT_ERR_NOMEM. */
+#ifndef DT_WAITS_H
+#define DT_WAITS_H
+
+#include "tree.h"
+
+/* How near to a deadlock a wait with a lock comes. */
+enum dt_wait_worth {
+	DT_WAIT_NOTHING,
+	DT_WAIT_READERS,
+	DT_WAIT_TRIES,
+	DT_WAIT_GATE,
+	DT_WAIT_ORDERED,
+	DT_WAIT_OTHER_WAKER, /* from here on a note, */
+	DT_WAIT_GIVES_UP,
+	DT_WAIT_CLASS,
+	DT_WAIT_POLICY, /* and from here on a finding */
+	DT_WAIT_ALL,
+};
+
+/* A wait with one lock held, and the thread that shows best that this may be a deadlock. */
+struct dt_wait_case {
+	uint32_t wait_node, hold_node, waiter;
+	uint32_t other, need_node; /* who needs the lock, and where */
+	uint32_t wake_node;        /* its signal or arrival; DT_NONE: it is joined */
+	uint32_t reason_lock;
+	enum dt_wait_worth worth;
+};
+
+/* A thread that could end the wait at hand. */
+struct dt_waker {
+	uint32_t thread;
+	uint32_t node; /* a signal or arrival of it; an unordered one if there is one */
+	bool ordered;  /* all of them are kept apart from the wait */
+	bool needs;    /* it takes the lock at hand, and not only by trying */
+};
+
+/* A list of nodes. */
+struct dt_act {
+	uint32_t first, last;
+};
+
+struct dt_waits {
+	struct dt_facts *facts;
+	struct dt_tree *tree;
+	struct dt_alloc *alloc;
+	DT_VEC(struct dt_act) acts;     /* by vertex: what was done to it, */
+	DT_VEC(uint32_t) next_act;      /* by node: the next of that */
+	DT_VEC(uint32_t) waits;         /* nodes */
+	DT_VEC(struct dt_waker) wakers; /* of the wait at hand */
+	DT_VEC(struct dt_held) held;    /* during it */
+	struct dt_idmap waker_of;       /* thread to its index in `slots`, + 1 */
+	DT_VEC(uint32_t) slots;         /* its index in wakers, + 1, if it is one now */
+	uint64_t steps, max_steps;
+};
+
+void dt_waits_init(struct dt_waits *waits, struct dt_facts *facts, struct dt_tree *tree, uint64_t max_steps);
+void dt_waits_fini(struct dt_waits *waits);
+
+/* Take in the tree's nodes that were added since. */
+enum dt_err dt_waits_update(struct dt_waits *waits);
+
+/* Judge the wait `node`, as seen in `segment`: one answer for each lock held whose need was seen.
+ * Nothing more is answered when the steps have run out. */
+typedef enum dt_err dt_wait_answer(void *context, const struct dt_wait_case *found);
+enum dt_err dt_waits_judge(struct dt_waits *waits, uint32_t node, uint32_t segment, dt_wait_answer *answer,
+                           void *context);
+
+#endif
