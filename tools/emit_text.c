@@ -223,7 +223,7 @@ static void print_locks(const struct emit *emit, const struct report_finding *fi
 		fputs("  `", emit->out);
 		safe_print(emit->out, lock->name);
 		fputs("`: ", emit->out);
-		safe_print(emit->out, lock->kind);
+		safe_print(emit->out, lock->kind_words);
 		fputc(' ', emit->out);
 		safe_print(emit->out, lock->origin);
 		fputc('\n', emit->out);

@@ -33,6 +33,7 @@ struct report_lock {
 	const char *name;       /* unique within its finding */
 	const char *class_name; /* stable across runs: no index, no line */
 	const char *kind;       /* "mutex", "rwlock", … */
+	const char *kind_words; /* the same in a sentence: "condition variable" */
 	const char *origin;     /* "allocated at cache.c:88 in cache_new"; NULL when there is none */
 };
 

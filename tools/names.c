@@ -141,7 +141,7 @@ struct report_lock names_lock(struct resolve *resolve, uint32_t id)
 {
 	const struct dt_lock *lock = dt_facts_lock(resolve_facts(resolve), id);
 	struct arena *arena = resolve_arena(resolve);
-	struct report_lock named = {.id = id, .kind = "unknown"};
+	struct report_lock named = {.id = id, .kind = "unknown", .kind_words = "lock"};
 
 	if (!lock) {
 		named.name = arena_printf(arena, "lock %u", id);
@@ -149,6 +149,7 @@ struct report_lock names_lock(struct resolve *resolve, uint32_t id)
 		return named;
 	}
 	named.kind = names_kind(lock->kind);
+	named.kind_words = names_kind_words(lock->kind);
 	struct origin origin = find_origin(lock);
 	struct report_stack stack = resolve_stack(resolve, origin.stack);
 	const struct report_frame *place = places_find(&stack);

@@ -280,7 +280,7 @@ const struct report *report_finish(struct report_builder *builder, struct suppre
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);
 	for (size_t i = 0; (line = symbols_warning(builder->symbols, i)); i++)
-		report_add_notice(builder, line);
+		report_add_notice(builder, arena_printf(builder->arena, "names can be missing: %s", line));
 	for (size_t i = 0; suppressions && (line = suppress_unused(suppressions, i)); i++)
 		add_remark(builder, arena_printf(builder->arena, "suppression never used: %s", line));
 	return report;
