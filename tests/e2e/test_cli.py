@@ -509,8 +509,11 @@ class Run(DetectCase):
         self.assertIn(b"SUMMARY: libdetect:", error)
 
     def test_what_still_runs_is_said(self):
-        os.mkfifo(self.folder / "fifo")
-        done = self.detect("run", "sh", "-c", "(echo up >fifo; sleep 3) >/dev/null 2>&1 & read up <fifo; exit 0")
+        os.mkfifo(self.folder / "up")
+        os.mkfifo(self.folder / "end")
+        done = self.detect("run", "sh", "-c",
+                           "(echo x >up; read x <end) >/dev/null 2>&1 & read x <up; exit 0")
+        (self.folder / "end").write_text("now\n")
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"still runs", done.stderr)
         self.assertEqual(len(self.kept()), 1)
