@@ -52,8 +52,16 @@ def run_detect(program, *arguments, options=(), env=None, timeout=TIMEOUT_S):
 
 
 def lock_names(finding):
-    """Sorted names of a finding's locks."""
-    return sorted(lock["name"] for lock in finding["locks"])
+    """Sorted names of a finding's locks; of a cycle's those on the circle, without what else is held."""
+    circle = {event["lock"] for event in finding["events"] if event["what"] == "acquire"}
+    return sorted(lock["name"] for lock in finding["locks"]
+                  if finding["rule"] != "lock-order-cycle" or lock["id"] in circle)
+
+
+def acting_threads(finding):
+    """The threads of a finding's events, without those that only created them."""
+    acting = {event["thread"] for event in finding["events"]}
+    return [thread for thread in finding["threads"] if thread["id"] in acting]
 
 
 def brief(finding):

@@ -692,29 +692,21 @@ static void marker_then_heap(void)
 	CHECK(pthread_mutex_unlock(&marker) == 0);
 }
 
-/* One thread's own, so that the allocator gives the same block again. */
-static struct heap_lock *alloc_malloc(void)
+/* Initialised where it was allocated, as one does. */
+static struct heap_lock *initialised(struct heap_lock *made)
 {
-	return malloc(sizeof(*heap_lock));
-}
-static struct heap_lock *alloc_calloc(void)
-{
-	return calloc(1, sizeof(*heap_lock));
-}
-static struct heap_lock *alloc_realloc(void)
-{
-	return realloc(NULL, sizeof(*heap_lock));
-}
-static struct heap_lock *alloc_aligned(void)
-{
-	return aligned_alloc(64, 256);
-}
-static struct heap_lock *alloc_memalign(void)
-{
-	return memalign(64, sizeof(*heap_lock));
+	CHECK(made);
+	CHECK(pthread_mutex_init(&made->lock, NULL) == 0);
+	return made;
 }
 
-static struct heap_lock *alloc_posix_memalign(void)
+#define ALLOCATING(name, call)                                                                               \
+	static __attribute__((noinline)) struct heap_lock *name(void)                                        \
+	{                                                                                                    \
+		return initialised(call);                                                                    \
+	}
+
+static void *by_posix_memalign(void)
 {
 	void *block = NULL;
 
@@ -722,12 +714,17 @@ static struct heap_lock *alloc_posix_memalign(void)
 	return block;
 }
 
+ALLOCATING(alloc_malloc, malloc(sizeof(*heap_lock)))
+ALLOCATING(alloc_calloc, calloc(1, sizeof(*heap_lock)))
+ALLOCATING(alloc_realloc, realloc(NULL, sizeof(*heap_lock)))
+ALLOCATING(alloc_aligned, aligned_alloc(64, 256))
+ALLOCATING(alloc_memalign, memalign(64, sizeof(*heap_lock)))
+ALLOCATING(alloc_posix_memalign, by_posix_memalign())
+
 /* The name of the lock says where it was allocated. */
 static void name_by(struct heap_lock *(*allocate)(void))
 {
 	heap_lock = allocate();
-	CHECK(heap_lock);
-	memset(heap_lock, 0, sizeof(*heap_lock));
 	in_turn(heap_then_marker, marker_then_heap);
 }
 
@@ -989,7 +986,7 @@ static const struct coverage_case cases[] = {
     {"realloc", "ended", "none", ended_realloc},
     {"aligned_alloc", "named", "alloc_aligned", named_aligned_alloc},
     {"memalign", "named", "alloc_memalign", named_memalign},
-    {"posix_memalign", "named", "alloc_posix_memalign", named_posix_memalign},
+    {"posix_memalign", "named", "by_posix_memalign", named_posix_memalign},
     {"free", "ended", "none", ended_free},
     {"munmap", "ended", "none", ended_munmap},
     {"dlclose", "unloaded", "none", unloaded},
