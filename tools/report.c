@@ -7,13 +7,11 @@
 #include <detect/check.h>
 #include <detect/log_read.h>
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <uthash.h>
 
+#include "endings.h"
 #include "finding.h"
 #include "notices.h"
 #include "say.h"
@@ -88,17 +86,9 @@ static const char *program_name(struct arena *arena, const struct dt_process *pr
 	return "unknown program";
 }
 
-/* A zombie that its parent has not waited for yet counts as live: kill can't tell. */
-static bool is_live(const struct report_process *process)
-{
-	return !process->exited && !process->execed && process->pid > 0 &&
-	       (kill(process->pid, 0) == 0 || errno == EPERM);
-}
-
 static struct report_process *add_process(struct report_builder *builder, const struct dt_facts *facts)
 {
 	const struct dt_process *process = dt_facts_process(facts);
-	const struct report_settings *settings = &builder->settings;
 	struct report *report = &builder->report;
 	size_t argc = process->argv ? process->argc : 0;
 	const char **argv = arena_alloc(builder->arena, (argc + 1) * sizeof(*argv));
@@ -122,8 +112,6 @@ static struct report_process *add_process(struct report_builder *builder, const 
 	    .locks = dt_facts_lock_count(facts),
 	    .acquisitions = dt_facts_acq_count(facts),
 	};
-	if (settings->check_live && added->pid != settings->child_pid)
-		added->live = is_live(added);
 	return added;
 }
 
@@ -191,10 +179,6 @@ void report_add(struct report_builder *builder, const struct log_file *log)
 	const struct report_process *process = add_process(builder, facts);
 	const char *who = arena_printf(builder->arena, "%s (pid %d)", process->program, process->pid);
 	notices_of_facts(facts, who, builder->arena, add_notice, builder);
-	if (process->live)
-		report_add_notice(
-		    builder,
-		    arena_printf(builder->arena, "%s still runs: this is what its log says up to now", who));
 	analyse(builder, facts, who);
 	dt_facts_free(facts);
 }
@@ -232,50 +216,13 @@ static void judge(struct report_finding *finding, struct report_summary *summary
 	}
 }
 
-/* What waitpid said of the process that was started goes to its last image. */
-static void take_wait_status(struct report *report, const struct report_settings *settings)
-{
-	int wait_status = settings->child_wait_status;
-	struct report_process *process = NULL;
-
-	for (size_t i = 0; settings->child_pid && i < report->process_count; i++)
-		if (report->processes[i].pid == settings->child_pid)
-			process = &report->processes[i];
-	if (!process)
-		return;
-	process->exited = WIFEXITED(wait_status);
-	process->exit_status = process->exited ? WEXITSTATUS(wait_status) : 0;
-	process->signalled = WIFSIGNALED(wait_status);
-	process->signal = process->signalled ? WTERMSIG(wait_status) : 0;
-}
-
-/* A static or set-user-ID program takes no preload: what a process became by exec can be unwatched. */
-static void note_unwatched(struct report_builder *builder)
-{
-	const struct report *report = &builder->report;
-
-	for (size_t i = 0; i < report->process_count; i++) {
-		const struct report_process *process = &report->processes[i];
-		bool followed = !process->execed || process->exited;
-
-		for (size_t j = i + 1; j < report->process_count && !followed; j++)
-			followed = report->processes[j].pid == process->pid;
-		if (!followed)
-			report_add_notice(builder, arena_printf(builder->arena,
-			                                        "%s (pid %d) became another program by exec "
-			                                        "that left no log: it was not watched",
-			                                        process->program, process->pid));
-	}
-}
-
 const struct report *report_finish(struct report_builder *builder, struct suppressions *suppressions,
                                    const struct baseline *baseline)
 {
 	struct report *report = &builder->report;
 	const char *line;
 
-	note_unwatched(builder);
-	take_wait_status(report, &builder->settings);
+	endings_find(report, &builder->settings, builder->arena, add_notice, builder);
 	lay_out_findings(builder);
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);

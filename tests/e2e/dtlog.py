@@ -67,6 +67,9 @@ class Log:
     def exit(self, status):
         self.record(EXIT, self.pack("iI", status, 0))
 
+    def exec(self):
+        self.record(EXEC, b"")
+
     def bytes(self, version=VERSION):
         tail = HEADER_BYTES + len(self.records)
         header = MAGIC + self.pack("IIIIiiQQQ64Q", version, BYTE_ORDER, HEADER_BYTES, 62, self.pid, self.ppid,

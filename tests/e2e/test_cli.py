@@ -267,6 +267,21 @@ class Report(DetectCase):
         self.write("full.dtlog", log.bytes())
         self.assertIn(b"12 records found no room", self.detect("report", "full.dtlog").stdout)
 
+    def test_exec_that_left_no_log_is_said(self):
+        before = dtlog.Log(pid=5, start_ns=1)
+        before.process([b"sh"], b"/bin/sh")
+        before.exec()
+        self.write("before.dtlog", before.bytes())
+        self.assertIn(b"sh (pid 5) became another program", self.detect("report", "before.dtlog").stdout)
+        after = dtlog.Log(pid=5, start_ns=2)
+        after.process([b"true"], b"/bin/true")
+        after.exit(4)
+        self.write("after.dtlog", after.bytes())
+        report = self.json_report("after.dtlog", "before.dtlog", status=0)
+        self.assertEqual(report["notices"], [])
+        self.assertEqual([(process["argv"], process["exit"]) for process in report["processes"]],
+                         [(["sh"], None), (["true"], 4)])
+
     def test_inferred_frames_are_marked(self):
         log = dtlog.inversion()
         log.stack(6, [0x401010, 0x401900], exact=1)
