@@ -226,6 +226,38 @@ enum dt_err dt_bugs_record(struct dt_bugs *bugs, const struct dt_chooser *choose
 	return DT_OK;
 }
 
+/* Whether every place of the bug is in `shown`. */
+static bool is_shown(const struct dt_bugs *bugs, const struct dt_bug *bug, const struct dt_pairmap *shown)
+{
+	for (uint32_t i = 0; i < bug->length; i++)
+		if (!dt_pairmap_find(shown, bugs->places.at[bug->first_place + i] + 1ull))
+			return false;
+	return true;
+}
+
+enum dt_err dt_bugs_weigh(struct dt_bugs *bugs)
+{
+	struct dt_pairmap shown = {0};
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && i < bugs->all.count; i++) {
+		const struct dt_bug *bug = &bugs->all.at[i];
+		for (uint32_t j = 0; !err && bug->count && dt_bug_is_finding(bug) && j < bug->length; j++) {
+			uint64_t key = bugs->places.at[bug->first_place + j] + 1ull;
+			if (!dt_pairmap_find(&shown, key) &&
+			    !dt_pairmap_add(&shown, bugs->tree->alloc, key, 0))
+				err = DT_ERR_NOMEM;
+		}
+	}
+	for (uint32_t i = 0; i < bugs->all.count; i++) {
+		struct dt_bug *bug = &bugs->all.at[i];
+		bug->is_shadowed =
+		    !dt_bug_is_finding(bug) && !dt_bug_is_filtered(bug) && is_shown(bugs, bug, &shown);
+	}
+	dt_pairmap_fini(&shown, bugs->tree->alloc);
+	return err;
+}
+
 enum dt_err dt_bug_say(struct dt_bugs *bugs, struct dt_bug *bug, dt_finding_sink *sink, void *context)
 {
 	const struct dt_step *step = &bugs->steps.at[bug->first_step];

@@ -21,6 +21,7 @@ struct dt_bug {
 	uint64_t last_cycle; /* the last cycle counted */
 	uint8_t worth;       /* how far it got; larger is nearer to a deadlock */
 	bool said;           /* given to the sink */
+	bool is_shadowed;    /* a note, and findings show all its places */
 };
 
 /* One edge of an instance, in the numbers of the tree. */
@@ -49,6 +50,9 @@ enum dt_err dt_bugs_record(struct dt_bugs *bugs, const struct dt_chooser *choose
 
 bool dt_bug_is_finding(const struct dt_bug *bug); /* neither filtered nor a note */
 bool dt_bug_is_filtered(const struct dt_bug *bug);
+
+/* Set is_shadowed of all that was recorded. */
+enum dt_err dt_bugs_weigh(struct dt_bugs *bugs);
 
 enum dt_err dt_bug_say(struct dt_bugs *bugs, struct dt_bug *bug, dt_finding_sink *sink, void *context);
 

@@ -20,7 +20,12 @@
 #include "sort.h"
 #include "tangle.h"
 
-enum { DEFAULT_CYCLE_LENGTH = 16, DEFAULT_SEARCH_STEPS = 4000000 };
+enum {
+	DEFAULT_CYCLE_LENGTH = 16,
+	DEFAULT_SEARCH_STEPS = 4000000,
+	SIGHTS_MAX = 1000000, /* exemplars kept, each a few hundred bytes */
+	DEEP = 64,            /* an acquisition under more locks than this */
+};
 
 struct dt_check_state {
 	struct dt_facts *facts;
@@ -181,34 +186,52 @@ static enum dt_err find_components(struct order *order)
 	return dt_scc(alloc, n, order->first, order->target, order->component, &order->components);
 }
 
-static bool in_one_tangle(void *context, uint32_t from, uint32_t to)
+/* Keep edges within a tangle; over the budget only those that make a pair with one that is there. */
+static bool is_wanted(void *context, uint32_t from, uint32_t to)
 {
-	const struct order *order = context;
+	struct order *order = context;
 
-	return order->component[from] == order->component[to];
+	if (order->component[from] != order->component[to])
+		return false;
+	if (order->edges.sights.count < SIGHTS_MAX)
+		return true;
+	order->state->bounded = true;
+	return dt_edges_find(&order->edges, to, from) != DT_NONE;
 }
 
-/* Every edge of the tangles with every exemplar. */
-static enum dt_err collect_exemplars(struct order *order)
+static enum dt_err collect_from(struct order *order, uint32_t node)
 {
 	struct dt_tree *tree = &order->state->tree;
+	const struct dt_acq *acq = dt_facts_acq(order->state->facts, tree->nodes.at[node].acq);
 	enum dt_err err = DT_OK;
 
-	for (uint32_t node = 0; !err && node < tree->nodes.count; node++) {
-		uint32_t vertex = tree->nodes.at[node].vertex;
-		if (tree->nodes.at[node].op != DT_OP_ACQUIRE || vertex == DT_NONE ||
-		    !order->component[vertex])
-			continue;
-		if (!dt_tree_held(tree, node) || !dt_tree_wants(tree, node))
-			continue;
-		const struct dt_acq *acq = dt_facts_acq(order->state->facts, tree->nodes.at[node].acq);
-		for (uint32_t i = 0; !err && i < acq->segment_count; i++)
-			err = dt_edges_add(&order->edges, node, acq->segments[i], in_one_tangle, order);
+	if (!dt_tree_held(tree, node) || !dt_tree_wants(tree, node))
+		return DT_OK;
+	for (uint32_t i = 0; !err && i < acq->segment_count; i++)
+		err = dt_edges_add(&order->edges, node, acq->segments[i], is_wanted, order);
+	return err;
+}
+
+/* Every edge of the tangles with every exemplar. Those from under many locks come last: a chain of n
+ * locks has n * n / 2 edges, and must not use up the budget of the others. */
+static enum dt_err collect_exemplars(struct order *order)
+{
+	const struct dt_tree *tree = &order->state->tree;
+	enum dt_err err = DT_OK;
+
+	for (int deep = 0; deep < 2; deep++) {
+		for (uint32_t node = 0; !err && node < tree->nodes.count; node++) {
+			const struct dt_node *n = &tree->nodes.at[node];
+			if (n->op != DT_OP_ACQUIRE || n->vertex == DT_NONE || !order->component[n->vertex])
+				continue;
+			if ((dt_facts_acq(order->state->facts, n->acq)->depth > DEEP) == deep)
+				err = collect_from(order, node);
+		}
 	}
 	return err;
 }
 
-/* Group the edges by tangle and search each; first and target are scratch by now. */
+/* Group the edges by tangle and search each. */
 static enum dt_err search_tangles(struct order *order)
 {
 	struct dt_check_state *state = order->state;
@@ -256,14 +279,16 @@ static void fini_order(struct order *order)
 	dt_edges_fini(&order->edges);
 }
 
-/* What feed did not say: notes, what was filtered, and findings beyond its bounds. */
+/* A note about code that a finding shows adds nothing: who mends the one has mended the other. */
 static enum dt_err say_bugs(struct dt_check_state *state)
 {
-	enum dt_err err = DT_OK;
+	enum dt_err err = dt_bugs_weigh(&state->bugs);
 
 	for (uint32_t i = 0; !err && i < state->bugs.all.count; i++) {
 		struct dt_bug *bug = &state->bugs.all.at[i];
-		if (bug->count && !bug->said && (state->options.want_filtered || !dt_bug_is_filtered(bug)))
+		/* Findings that feed has said already are not said again. */
+		if (bug->count && !bug->said && !bug->is_shadowed &&
+		    (state->options.want_filtered || !dt_bug_is_filtered(bug)))
 			err = dt_bug_say(&state->bugs, bug, state->sink, state->context);
 	}
 	return err;

@@ -160,9 +160,9 @@ static void test_a_dense_tangle_is_one_bug(void **state)
 	double start = seconds();
 	struct totals totals = analyse(&m, NULL, NULL);
 	assert_true(seconds() - start < 2);
-	/* Between the two; and each with itself, which only two threads of that code could do. */
+	/* That each inverts its own order as well is no other bug. */
 	assert_int_equal(totals.warnings, 1);
-	assert_int_equal(totals.notes, 2);
+	assert_int_equal(totals.notes, 0);
 	maker_end(&m);
 }
 
@@ -281,9 +281,11 @@ static void test_a_deep_chain(void **state)
 	/* And then one inversion at the ends: the shortest cycle is the pair. */
 	uint32_t outer = maker_acq(&m, 0, 5000, 1);
 	maker_see(&m, maker_acq(&m, outer, 1, 1), other);
-	totals = analyse(&m, NULL, NULL);
+	bool bounded;
+	totals = analyse(&m, NULL, &bounded);
 	assert_int_equal(totals.warnings, 1);
 	assert_int_equal(totals.last_locks, 2);
+	assert_true(bounded);
 	maker_end(&m);
 }
 
