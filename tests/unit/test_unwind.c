@@ -395,79 +395,182 @@ static void test_coroutine(void **state)
 	munmap(area, COROUTINE_BYTES + 2 * PAGE);
 }
 
-/* Hand-written assembly: without call frame information, and with such that lies: the CFA is said
- * to be what the second argument holds, in rbx, or where it points. */
-void unwind_bare(unwind_leaf *leaf, void *argument);
-void unwind_liar(unwind_leaf *leaf, void *argument, uintptr_t cfa);
-void unwind_pointing_liar(unwind_leaf *leaf, void *argument, uintptr_t place);
-#define LIAR(name, cfa)                                                                                      \
-	".globl " name "\n.type " name ", @function\n" name                                                  \
-	": .cfi_startproc\n push %rbx\n mov %rdx, %rbx\n"                                                    \
-	" mov %rdi, %rax\n mov %rsi, %rdi\n " cfa "\n call *%rax\n pop %rbx\n .cfi_def_cfa %rsp, 8\n ret\n"  \
-	" .cfi_endproc\n.size " name ", . - " name "\n"
-__asm__(".text\n"
-        ".globl unwind_bare\n.type unwind_bare, @function\n"
-        "unwind_bare: sub $24, %rsp\n mov %rdi, %rax\n mov %rsi, %rdi\n call *%rax\n add $24, %rsp\n ret\n"
-        ".size unwind_bare, . - unwind_bare\n" LIAR("unwind_liar", ".cfi_def_cfa %rbx, 0")
-            LIAR("unwind_pointing_liar", ".cfi_escape 0x0f, 3, 0x73, 0, 0x06"));
+/* Hand-written assembly. `unwind_saved_sp` and what follows it up to `unwind_loop` is as right as it
+ * is unusual; the others lie, or say what the unwinder must refuse.
+ * 0x0f: DW_CFA_def_cfa_expression, 0x10: DW_CFA_expression; 0x73, 0x76, 0x77: DW_OP_breg of rbx, rbp,
+ * rsp; 0x06: DW_OP_deref; 0x23: DW_OP_plus_uconst; 0x12: DW_OP_dup; 0x13: DW_OP_drop. */
+#define FUNCTION(name, body)                                                                                 \
+	void name(unwind_leaf *leaf, void *argument, uintptr_t word);                                        \
+	__asm__(".text\n.globl " #name "\n.type " #name ", @function\n" #name ":\n" body "\n.size " #name    \
+	        ", . - " #name "\n");
+#define DESCRIBED(name, body) FUNCTION(name, ".cfi_startproc\n" body "\n.cfi_endproc")
+#define TAKE_ARGUMENTS "mov %rdi, %rax\n mov %rsi, %rdi\n"
+#define IN_RBX(name, says)                                                                                   \
+	DESCRIBED(name, "push %rbx\n mov %rdx, %rbx\n" TAKE_ARGUMENTS says                                   \
+	                "\n call *%rax\n pop %rbx\n .cfi_def_cfa %rsp, 8\n ret")
+#define IN_RBP(name, says)                                                                                   \
+	DESCRIBED(                                                                                           \
+	    name,                                                                                            \
+	    "push %rbp\n .cfi_def_cfa_offset 16\n .cfi_offset %rbp, -16\n mov %rdx, %rbp\n" TAKE_ARGUMENTS   \
+	        says "\n call *%rax\n pop %rbp\n ret")
+#define PLAIN(name, says)                                                                                    \
+	DESCRIBED(name, "sub $24, %rsp\n .cfi_def_cfa_offset 32\n" TAKE_ARGUMENTS says                       \
+	                "\n call *%rax\n add $24, %rsp\n .cfi_def_cfa_offset 8\n ret")
 
-/* libgcc's would follow a lie to a crash. */
+FUNCTION(unwind_bare, "sub $24, %rsp\n mov %rdi, %rax\n mov %rsi, %rdi\n call *%rax\n add $24, %rsp\n ret")
+DESCRIBED(unwind_saved_sp, "mov %rsp, %rcx\n .cfi_def_cfa_register %rcx\n sub $40, %rsp\n and $-64, %rsp\n"
+                           " mov %rcx, (%rsp)\n .cfi_escape 0x0f, 5, 0x77, 0, 0x06, 0x23, 8\n" TAKE_ARGUMENTS
+                           " call *%rax\n mov (%rsp), %rsp\n .cfi_def_cfa %rsp, 8\n ret")
+PLAIN(unwind_restored, ".cfi_undefined 16\n nop\n .cfi_restore 16")
+PLAIN(unwind_remembering, ".cfi_remember_state\n nop\n .cfi_def_cfa_offset 8\n nop\n .cfi_restore_state")
+PLAIN(unwind_loop, ".cfi_def_cfa %rsp, 0")
+PLAIN(unwind_long_loop, ".cfi_def_cfa %rsp, 0\n .cfi_undefined %rbx")
+PLAIN(unwind_greedy, ".cfi_remember_state\n .cfi_remember_state\n .cfi_remember_state\n .cfi_remember_state\n"
+                     " .cfi_remember_state\n")
+PLAIN(unwind_stack_hog,
+      ".cfi_escape 0x0f, 35, 0x77, 32, 0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,"
+      "0x12,0x12,0x12,0x12,0x12, 0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,"
+      "0x13,0x13,0x13,0x13, 0x96")
+IN_RBX(unwind_liar, ".cfi_def_cfa %rbx, 0")
+IN_RBX(unwind_pointing_liar, ".cfi_escape 0x0f, 3, 0x73, 0, 0x06")
+IN_RBP(unwind_lost_saver, ".cfi_escape 0x10, 6, 2, 0x76, 0\n .cfi_escape 0x10, 12, 2, 0x76, 0x70")
+
+/* Where libgcc's would crash or loop. */
 static NOINLINE void take_ours(void *argument)
 {
 	struct take *t = argument;
 	t->count = shim_unwind(SLOT_HERE(), t->frames, t->max, &t->complete);
 }
 
-static void test_no_frame_information(void **state)
+static void test_unusual_descriptions(void **state)
 {
 	(void)state;
+	struct outcome o = {0};
+	use_own_stack();
+	unwind_saved_sp(compare, &o, 0);
+	unwind_remembering(compare, &o, 0);
+	assert_same(&o);
+	/* libgcc takes no rule for the CIE's rule here, and never ends. */
 	static struct take t = {.max = FRAMES};
-	unwind_bare(take_ours, &t);
+	unwind_restored(take_ours, &t, 0);
+	assert_true(t.complete && t.count > 3);
+}
+
+typedef void unwind_caller(unwind_leaf *leaf, void *argument, uintptr_t word);
+
+static void assert_stops_at(unwind_caller *caller, uintptr_t word)
+{
+	static struct take t = {.max = FRAMES};
+	caller(take_ours, &t, word);
 	assert_int_equal(t.count, 1);
 	assert_false(t.complete);
+}
+
+static void test_what_must_stop(void **state)
+{
+	(void)state;
+	char *hole = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	use_own_stack();
+	assert_stops_at(unwind_bare, 0);
+	assert_stops_at(unwind_loop, 0);
+	assert_stops_at(unwind_long_loop, 0);
+	assert_stops_at(unwind_greedy, 0);
+	assert_stops_at(unwind_stack_hog, 0);
+	assert_stops_at(unwind_lost_saver, (uintptr_t)hole);
+	assert_stops_at(unwind_lost_saver, (uintptr_t)hole + PAGE / 2);
+	assert_stops_at(unwind_lost_saver, (uintptr_t)1 << 63);
+	assert_stops_at(unwind_lost_saver, 0);
+	munmap(hole, PAGE);
 }
 
 static void test_broken_chains(void **state)
 {
 	(void)state;
-	static struct take t = {.max = FRAMES};
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	extern void *__libc_stack_end;
-	uintptr_t end = (uintptr_t)__libc_stack_end;
+	uintptr_t end = (uintptr_t)__libc_stack_end & ~(uintptr_t)7;
 	char *hole = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	static uintptr_t fake[64];
 	const uintptr_t lies[] = {0,
 	                          8,
 	                          1,
 	                          UINTPTR_MAX,
 	                          UINTPTR_MAX - 7,
 	                          (uintptr_t)1 << 63,
-	                          end,
-	                          end + 8,
-	                          end - 8,
+	                          (uintptr_t)1 << 47,
 	                          here - 8192,
 	                          here + 1,
 	                          (uintptr_t)hole,
-	                          (uintptr_t)hole + 8,
-	                          (uintptr_t)fake,
-	                          (uintptr_t)(fake + 32),
-	                          (uintptr_t)1 << 47};
+	                          (uintptr_t)hole + 8};
 	for (int known = 1; known >= 0; known--) {
 		use_own_stack();
 		if (!known)
 			shim_unwind_set_stack(0, 0);
 		for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
-			unwind_liar(take_ours, &t, lies[i]);
-			assert_true(t.count >= 1 && t.count < 4);
-			/* The fake stack ends in a return address of 0, as stacks may. */
-			bool ends = !known && lies[i] >= (uintptr_t)fake && lies[i] <= (uintptr_t)(fake + 64);
-			assert_true(ends || !t.complete);
-			unwind_pointing_liar(take_ours, &t, lies[i]);
-			assert_true(t.count >= 1 && t.count < 4);
+			assert_stops_at(unwind_liar, lies[i]);
+			assert_stops_at(unwind_pointing_liar, lies[i]);
 		}
 	}
 	use_own_stack();
+	assert_stops_at(unwind_liar, end + 8);
+	assert_stops_at(unwind_liar, end + 4096);
 	munmap(hole, PAGE);
+}
+
+/* Readable words that look like a frame, but above the end of the thread's stack. */
+static void *stack_with_a_top(void *argument)
+{
+	uintptr_t *area = argument;
+	area[1] = (uintptr_t)__builtin_return_address(0);
+	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), (uintptr_t)area);
+	static struct take t = {.max = FRAMES};
+	unwind_liar(take_ours, &t, (uintptr_t)(area + 2));
+	return &t;
+}
+
+static void test_does_not_leave_its_stack(void **state)
+{
+	(void)state;
+	size_t bytes = 64 * PAGE;
+	char *area = mmap(NULL, bytes + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	assert_int_equal(pthread_attr_setstack(&attributes, area, bytes), 0);
+	pthread_t thread;
+	void *result;
+	assert_int_equal(pthread_create(&thread, &attributes, stack_with_a_top, area + bytes), 0);
+	pthread_join(thread, &result);
+	assert_int_equal(((struct take *)result)->count, 1);
+	pthread_attr_destroy(&attributes);
+	munmap(area, bytes + PAGE);
+}
+
+/* From a handler's stack, known and above, to the interrupted one, unknown and below. */
+static void coroutine_that_raises(void)
+{
+	unwind_shapes_O2.plain(3, raise_it, NULL);
+}
+
+static void test_signal_stack_above(void **state)
+{
+	(void)state;
+	struct outcome o = {0};
+	static char coroutine_stack[COROUTINE_BYTES];
+	char own[COROUTINE_BYTES];
+	stack_t stack = {.ss_size = sizeof own, .ss_sp = own}, old;
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, old_action;
+	handler_outcome = &o;
+	use_own_stack();
+	assert_int_equal(sigaltstack(&stack, &old), 0);
+	sigaction(SIGUSR1, &action, &old_action);
+	getcontext(&coroutine_context);
+	coroutine_context.uc_stack.ss_sp = coroutine_stack;
+	coroutine_context.uc_stack.ss_size = sizeof coroutine_stack;
+	coroutine_context.uc_link = &main_context;
+	makecontext(&coroutine_context, coroutine_that_raises, 0);
+	swapcontext(&main_context, &coroutine_context);
+	sigaction(SIGUSR1, &old_action, NULL);
+	sigaltstack(&old, NULL);
+	assert_same(&o);
 }
 
 int main(void)
@@ -484,8 +587,11 @@ int main(void)
 	    cmocka_unit_test(test_between_any_two_instructions),
 	    cmocka_unit_test(test_thread),
 	    cmocka_unit_test(test_coroutine),
-	    cmocka_unit_test(test_no_frame_information),
+	    cmocka_unit_test(test_unusual_descriptions),
+	    cmocka_unit_test(test_what_must_stop),
 	    cmocka_unit_test(test_broken_chains),
+	    cmocka_unit_test(test_does_not_leave_its_stack),
+	    cmocka_unit_test(test_signal_stack_above),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

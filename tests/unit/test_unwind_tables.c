@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../../preload/unwind.h"
+#include "../../preload/unwind_cursor.h"
 #include "../../preload/unwind_row.h"
 #include "unwind_shapes.h"
 
@@ -305,6 +306,14 @@ static void test_broken_headers(void **state)
 		if (round % 8 == 7)
 			memcpy(copy.bytes, saved, sizeof saved);
 	}
+	/* Headers that speak of another table. */
+	const ElfW(Ehdr) *elf = (const void *)copy.bytes;
+	ElfW(Phdr) *header = (void *)(copy.bytes + elf->e_phoff);
+	for (unsigned i = 0; i < elf->e_phnum; i++)
+		header[i].p_vaddr += header[i].p_type == PT_GNU_EH_FRAME ? 8 : 0;
+	assert_int_equal(look_everywhere(&copy, 997), 0);
+	memcpy(copy.bytes, saved, sizeof saved);
+	assert_int_equal(look_everywhere(&copy, 997), whole);
 	memcpy(copy.bytes, "not an ELF file", 16);
 	assert_int_equal(look_everywhere(&copy, 997), 0);
 	mprotect(copy.bytes, PAGE, PROT_NONE);
@@ -329,6 +338,75 @@ static void test_mapping_without_its_headers(void **state)
 	broken = (struct dl_find_object){0};
 }
 
+/* One row has one base for the registers that it says are saved. */
+static void test_what_does_not_fit_a_word(void **state)
+{
+	(void)state;
+	const unsigned char expressions[] = {2, 0x76, 0x70, 2, 0x73, 0}; /* rbp - 16; rbx + 0 */
+	struct shim_cfi_row row = {.base = expressions, .end = expressions + sizeof expressions};
+	uint64_t packed;
+	row.rules.cfa_register = SHIM_RSP;
+	row.rules.cfa_value = 32;
+	row.rules.rule[SHIM_RA] = SHIM_RULE_AT_CFA;
+	row.rules.value[SHIM_RA] = -8;
+	row.rules.rule[SHIM_R12] = SHIM_RULE_AT_EXPRESSION;
+	assert_true(shim_row_pack(&row, &packed));
+	row.rules.rule[SHIM_RBX] = SHIM_RULE_AT_CFA;
+	row.rules.value[SHIM_RBX] = -16;
+	assert_false(shim_row_pack(&row, &packed));
+	row.rules.rule[SHIM_R12] = SHIM_RULE_AT_CFA;
+	row.rules.value[SHIM_R12] = -8 * SHIM_ROW_SAVED_MAX;
+	assert_true(shim_row_pack(&row, &packed));
+	const int32_t outside[] = {-8 * SHIM_ROW_SAVED_MAX - 8, 0, 8, -12};
+	for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+		row.rules.value[SHIM_R12] = outside[i];
+		assert_false(shim_row_pack(&row, &packed));
+	}
+	row.rules.rule[SHIM_R12] = SHIM_RULE_AT_EXPRESSION;
+	row.rules.value[SHIM_R12] = 3;
+	row.rules.rule[SHIM_RBX] = SHIM_RULE_NONE;
+	assert_false(shim_row_pack(&row, &packed));
+	row.rules.rule[SHIM_R12] = SHIM_RULE_NONE;
+	row.rules.cfa_value = 12;
+	assert_false(shim_row_pack(&row, &packed));
+}
+
+static void test_bounds_follow_the_stack(void **state)
+{
+	(void)state;
+	enum { PAGES = 256 };
+	char *area = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t start = (uintptr_t)area, top = start + PAGES * PAGE;
+	shim_unwind_set_stack(top - 3 * PAGE + 16, top);
+	assert_int_equal(shim_bounds.floor, top - 3 * PAGE);
+	/* Too far below to be this stack's. */
+	shim_unwind_set_stack(start, top);
+	assert_int_equal(shim_bounds.floor, top);
+	mprotect(area + (PAGES - 5) * PAGE, PAGE, PROT_NONE);
+	shim_unwind_set_stack(top - 6 * PAGE, top);
+	assert_int_equal(shim_bounds.floor, top);
+	assert_false(shim_memory_readable(top - 5 * PAGE));
+	assert_true(shim_memory_readable(top - 4 * PAGE));
+	shim_unwind_set_stack(0, 0);
+	munmap(area, PAGES * PAGE);
+}
+
+static void test_cursor_keeps_to_its_bytes(void **state)
+{
+	(void)state;
+	const unsigned char bytes[] = {0xff, 0xff, 0xff, 1, 2, 3, 4};
+	struct shim_cursor c = {bytes, bytes + 3, false};
+	assert_int_equal(shim_cursor_fixed(&c, 2), 0xffff);
+	assert_false(c.bad);
+	assert_int_equal(shim_cursor_fixed(&c, 4), 0);
+	assert_true(c.bad && c.at == c.end);
+	c = (struct shim_cursor){bytes, bytes + 3, false};
+	shim_cursor_uleb(&c);
+	assert_true(c.bad && c.at == c.end);
+	c = (struct shim_cursor){bytes, bytes + 3, false};
+	assert_int_equal(shim_cursor_fixed_signed(&c, 1), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +414,9 @@ int main(void)
 	    cmocka_unit_test(test_a_full_set_takes_the_newest),
 	    cmocka_unit_test(test_rows_are_whole),
 	    cmocka_unit_test(test_threads_on_a_cold_table),
+	    cmocka_unit_test(test_what_does_not_fit_a_word),
+	    cmocka_unit_test(test_bounds_follow_the_stack),
+	    cmocka_unit_test(test_cursor_keeps_to_its_bytes),
 	    cmocka_unit_test(test_mapping_without_its_headers),
 	    cmocka_unit_test(test_broken_frame_information),
 	    cmocka_unit_test(test_broken_headers),
