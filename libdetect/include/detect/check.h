@@ -2,8 +2,10 @@
  * dt_checks. dt_analyse runs all of them over settled facts.
  *
  * The live host (the shim) feeds acquisitions as they come and gets a finding the moment it can be
- * known; the batch host (the reporter) feeds them all and then finishes. Both give the same set of
- * findings for the same facts. */
+ * known; the batch host (the reporter) only finishes, which looks at all the facts itself. Fed or not, what
+ * was emitted at the end is the same for the same facts, but that what was emitted live can't be taken
+ * back: a cycle of three locks or more, before a shorter one with the same code places was seen; a wait,
+ * before another thread that may end it was. */
 #ifndef DETECT_CHECK_H
 #define DETECT_CHECK_H
 
