@@ -12,87 +12,25 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <unwind.h>
 
 #include <cmocka.h>
 
 #include "../../preload/unwind.h"
 #include "../../preload/unwind_libgcc.h"
+#include "unwind_asm.h"
+#include "unwind_reference.h"
 #include "unwind_shapes.h"
-
-#define FRAMES 1024
-#define NOINLINE __attribute__((noinline))
-#define SLOT_HERE() ((uintptr_t)__builtin_frame_address(0) + 8)
 
 static const struct unwind_shapes *const all_shapes[] = {&unwind_shapes_O0, &unwind_shapes_O2,
                                                          &unwind_shapes_frame_pointer, &unwind_shapes_Os};
 enum { SHAPES = sizeof all_shapes / sizeof *all_shapes };
-
-/* What libgcc sees from `slot` on. */
-struct reference {
-	uintptr_t slot;
-	size_t count;
-	struct shim_frame frames[FRAMES];
-	bool interrupted[FRAMES]; /* the pc is not a return address */
-};
-
-/* cmocka's assertions work in one place only: what went wrong is noted and checked there. */
-struct outcome {
-	size_t comparisons, mismatches, deepest;
-	bool unfinished;
-};
-
-static _Unwind_Reason_Code collect(struct _Unwind_Context *context, void *argument)
-{
-	struct reference *r = argument;
-	int before = 0;
-	struct shim_frame frame = {_Unwind_GetIPInfo(context, &before), _Unwind_GetCFA(context) - 8};
-	if ((!r->count && frame.slot != r->slot) || !frame.pc || r->count == FRAMES)
-		return _URC_NO_REASON;
-	r->interrupted[r->count] = before;
-	r->frames[r->count++] = frame;
-	return _URC_NO_REASON;
-}
-
-static bool same(const struct reference *r, const struct shim_frame *frames, size_t count)
-{
-	if (r->count != count)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (frames[i].pc != r->frames[i].pc || *(const uintptr_t *)frames[i].slot != frames[i].pc)
-			return false;
-		if (!r->interrupted[i] && frames[i].slot != r->frames[i].slot)
-			return false;
-	}
-	return true;
-}
-
-/* The leaf of most stacks here: unwinds cold or warm as it comes, then warm. */
-static NOINLINE void compare(void *argument)
-{
-	struct outcome *o = argument;
-	static __thread struct reference r;
-	static __thread struct shim_frame frames[FRAMES];
-	r.slot = SLOT_HERE();
-	r.count = 0;
-	_Unwind_Backtrace(collect, &r);
-	for (int i = 0; i < 2; i++) {
-		bool complete;
-		errno = 4711;
-		size_t count = shim_unwind(r.slot, frames, FRAMES, &complete);
-		o->comparisons++;
-		o->mismatches += !same(&r, frames, count) || errno != 4711 || !r.count;
-		o->unfinished |= !complete;
-		o->deepest = count > o->deepest ? count : o->deepest;
-	}
-}
 
 static void forget_all(void)
 {
 	shim_unwind_forget(0, UINTPTR_MAX);
 }
 
-static void assert_same(const struct outcome *o)
+static void assert_same(const struct unwind_outcome *o)
 {
 	assert_true(o->comparisons > 0);
 	assert_int_equal(o->mismatches, 0);
@@ -105,14 +43,14 @@ static void use_own_stack(void)
 	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), (uintptr_t)__libc_stack_end);
 }
 
-static void run_shapes(const struct unwind_shapes *shapes, struct outcome *o)
+static void run_shapes(const struct unwind_shapes *shapes, struct unwind_outcome *o)
 {
-	shapes->plain(1, compare, o);
-	shapes->plain(40, compare, o);
-	shapes->alloca_and_args(5, compare, o);
-	shapes->over_aligned(5, compare, o);
-	shapes->variadic(compare, o, 1.5, 3u);
-	shapes->mixed(4, compare, o);
+	shapes->plain(1, unwind_compare, o);
+	shapes->plain(40, unwind_compare, o);
+	shapes->alloca_and_args(5, unwind_compare, o);
+	shapes->over_aligned(5, unwind_compare, o);
+	shapes->variadic(unwind_compare, o, 1.5, 3u);
+	shapes->mixed(4, unwind_compare, o);
 }
 
 static void test_shapes(void **state)
@@ -123,7 +61,7 @@ static void test_shapes(void **state)
 		if (!known)
 			shim_unwind_set_stack(0, 0);
 		for (int i = 0; i < SHAPES; i++) {
-			struct outcome o = {0};
+			struct unwind_outcome o = {0};
 			forget_all();
 			run_shapes(all_shapes[i], &o);
 			assert_same(&o);
@@ -136,10 +74,10 @@ static void test_shapes(void **state)
 static void test_far_down_the_stack(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	use_own_stack();
-	unwind_shapes_O2.large_frame(6, compare, &o);
-	unwind_shapes_O2.plain(400, compare, &o);
+	unwind_shapes_O2.large_frame(6, unwind_compare, &o);
+	unwind_shapes_O2.plain(400, unwind_compare, &o);
 	assert_same(&o);
 	assert_true(o.deepest > 400);
 }
@@ -147,20 +85,20 @@ static void test_far_down_the_stack(void **state)
 struct take {
 	size_t max, count, libgcc_count;
 	bool complete, libgcc_complete;
-	struct shim_frame frames[FRAMES], libgcc_frames[FRAMES];
+	struct shim_frame frames[UNWIND_FRAMES], libgcc_frames[UNWIND_FRAMES];
 };
 
-static NOINLINE void take(void *argument)
+static __attribute__((noinline)) void take(void *argument)
 {
 	struct take *t = argument;
-	t->count = shim_unwind(SLOT_HERE(), t->frames, t->max, &t->complete);
-	t->libgcc_count = shim_unwind_libgcc(SLOT_HERE(), t->libgcc_frames, t->max, &t->libgcc_complete);
+	t->count = shim_unwind(UNWIND_SLOT(), t->frames, t->max, &t->complete);
+	t->libgcc_count = shim_unwind_libgcc(UNWIND_SLOT(), t->libgcc_frames, t->max, &t->libgcc_complete);
 }
 
 static void test_truncation(void **state)
 {
 	(void)state;
-	static struct take whole = {.max = FRAMES}, part;
+	static struct take whole = {.max = UNWIND_FRAMES}, part;
 	unwind_shapes_O2.plain(100, take, &whole);
 	assert_true(whole.complete && whole.libgcc_complete);
 	assert_true(whole.count > 100 && whole.count == whole.libgcc_count);
@@ -180,7 +118,7 @@ static void test_truncation(void **state)
 }
 
 /* Frames younger than the one asked for are not reported. */
-static NOINLINE void take_for(uintptr_t slot, struct take *t)
+static __attribute__((noinline)) void take_for(uintptr_t slot, struct take *t)
 {
 	take(t);
 	t->count = shim_unwind(slot, t->frames, t->max, &t->complete);
@@ -189,8 +127,8 @@ static NOINLINE void take_for(uintptr_t slot, struct take *t)
 static void test_slot_further_out(void **state)
 {
 	(void)state;
-	static struct take t = {.max = FRAMES};
-	uintptr_t slot = SLOT_HERE();
+	static struct take t = {.max = UNWIND_FRAMES};
+	uintptr_t slot = UNWIND_SLOT();
 	take_for(slot, &t);
 	assert_true(t.complete);
 	assert_int_equal(t.frames[0].slot, slot);
@@ -198,11 +136,11 @@ static void test_slot_further_out(void **state)
 	assert_int_equal(t.libgcc_count, t.count + 2);
 }
 
-static struct outcome *callback_outcome;
+static struct unwind_outcome *callback_outcome;
 
 static int compare_bytes(const void *a, const void *b)
 {
-	compare(callback_outcome);
+	unwind_compare(callback_outcome);
 	return *(const unsigned char *)a - *(const unsigned char *)b;
 }
 
@@ -210,7 +148,7 @@ static void test_callbacks_of_libc(void **state)
 {
 	(void)state;
 	unsigned char bytes[] = "the quick brown fox";
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	callback_outcome = &o;
 	qsort(bytes, sizeof bytes - 1, 1, compare_bytes);
 	assert_non_null(bsearch("q", bytes, sizeof bytes - 1, 1, compare_bytes));
@@ -219,14 +157,14 @@ static void test_callbacks_of_libc(void **state)
 
 static void compare_at_exit(void)
 {
-	compare(callback_outcome);
+	unwind_compare(callback_outcome);
 	_exit(callback_outcome->mismatches || callback_outcome->unfinished ? 1 : 42);
 }
 
 static void test_exit_handler(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	callback_outcome = &o;
 	pid_t child = fork();
 	if (child == 0) {
@@ -239,12 +177,12 @@ static void test_exit_handler(void **state)
 	assert_int_equal(WEXITSTATUS(status), 42);
 }
 
-static struct outcome *handler_outcome;
+static struct unwind_outcome *handler_outcome;
 
 static void on_signal(int number)
 {
 	(void)number;
-	unwind_shapes_O2.mixed(1, compare, handler_outcome);
+	unwind_shapes_O2.mixed(1, unwind_compare, handler_outcome);
 }
 
 static void raise_it(void *argument)
@@ -255,7 +193,7 @@ static void raise_it(void *argument)
 
 static void signalled(int flags)
 {
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	handler_outcome = &o;
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags}, old;
 	sigaction(SIGUSR1, &action, &old);
@@ -298,7 +236,7 @@ static void on_step(int number, siginfo_t *info, void *context)
 	if (stepping) {
 		interrupted->uc_mcontext.gregs[REG_EFL] |= 0x100;
 		steps++;
-		compare(handler_outcome);
+		unwind_compare(handler_outcome);
 	} else {
 		interrupted->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
 	}
@@ -317,7 +255,7 @@ static void breakpoint(void)
 static void test_between_any_two_instructions(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	handler_outcome = &o;
 	steps = 0;
 	struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO}, old;
@@ -344,7 +282,7 @@ static void *thread_main(void *argument)
 static void test_thread(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, thread_main, &o), 0);
 	pthread_join(thread, NULL);
@@ -353,18 +291,18 @@ static void test_thread(void **state)
 
 enum { COROUTINE_BYTES = 1 << 17, PAGE = 4096 };
 static ucontext_t main_context, coroutine_context;
-static struct outcome *coroutine_outcome;
+static struct unwind_outcome *coroutine_outcome;
 
 static void coroutine(void)
 {
-	unwind_shapes_O2.mixed(2, compare, coroutine_outcome);
+	unwind_shapes_O2.mixed(2, unwind_compare, coroutine_outcome);
 	swapcontext(&coroutine_context, &main_context);
-	unwind_shapes_O0.mixed(2, compare, coroutine_outcome);
+	unwind_shapes_O0.mixed(2, unwind_compare, coroutine_outcome);
 }
 
 static void run_coroutine(char *stack)
 {
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	coroutine_outcome = &o;
 	getcontext(&coroutine_context);
 	coroutine_context.uc_stack.ss_sp = stack;
@@ -395,72 +333,30 @@ static void test_coroutine(void **state)
 	munmap(area, COROUTINE_BYTES + 2 * PAGE);
 }
 
-/* Hand-written assembly. `unwind_saved_sp` and what follows it up to `unwind_loop` is as right as it
- * is unusual; the others lie, or say what the unwinder must refuse.
- * 0x0f: DW_CFA_def_cfa_expression, 0x10: DW_CFA_expression; 0x73, 0x76, 0x77: DW_OP_breg of rbx, rbp,
- * rsp; 0x06: DW_OP_deref; 0x23: DW_OP_plus_uconst; 0x12: DW_OP_dup; 0x13: DW_OP_drop. */
-#define FUNCTION(name, body)                                                                                 \
-	void name(unwind_leaf *leaf, void *argument, uintptr_t word);                                        \
-	__asm__(".text\n.globl " #name "\n.type " #name ", @function\n" #name ":\n" body "\n.size " #name    \
-	        ", . - " #name "\n");
-#define DESCRIBED(name, body) FUNCTION(name, ".cfi_startproc\n" body "\n.cfi_endproc")
-#define TAKE_ARGUMENTS "mov %rdi, %rax\n mov %rsi, %rdi\n"
-#define IN_RBX(name, says)                                                                                   \
-	DESCRIBED(name, "push %rbx\n mov %rdx, %rbx\n" TAKE_ARGUMENTS says                                   \
-	                "\n call *%rax\n pop %rbx\n .cfi_def_cfa %rsp, 8\n ret")
-#define IN_RBP(name, says)                                                                                   \
-	DESCRIBED(                                                                                           \
-	    name,                                                                                            \
-	    "push %rbp\n .cfi_def_cfa_offset 16\n .cfi_offset %rbp, -16\n mov %rdx, %rbp\n" TAKE_ARGUMENTS   \
-	        says "\n call *%rax\n pop %rbp\n ret")
-#define PLAIN(name, says)                                                                                    \
-	DESCRIBED(name, "sub $24, %rsp\n .cfi_def_cfa_offset 32\n" TAKE_ARGUMENTS says                       \
-	                "\n call *%rax\n add $24, %rsp\n .cfi_def_cfa_offset 8\n ret")
-
-FUNCTION(unwind_bare, "sub $24, %rsp\n mov %rdi, %rax\n mov %rsi, %rdi\n call *%rax\n add $24, %rsp\n ret")
-DESCRIBED(unwind_saved_sp, "mov %rsp, %rcx\n .cfi_def_cfa_register %rcx\n sub $40, %rsp\n and $-64, %rsp\n"
-                           " mov %rcx, (%rsp)\n .cfi_escape 0x0f, 5, 0x77, 0, 0x06, 0x23, 8\n" TAKE_ARGUMENTS
-                           " call *%rax\n mov (%rsp), %rsp\n .cfi_def_cfa %rsp, 8\n ret")
-PLAIN(unwind_restored, ".cfi_undefined 16\n nop\n .cfi_restore 16")
-PLAIN(unwind_remembering, ".cfi_remember_state\n nop\n .cfi_def_cfa_offset 8\n nop\n .cfi_restore_state")
-PLAIN(unwind_loop, ".cfi_def_cfa %rsp, 0")
-PLAIN(unwind_long_loop, ".cfi_def_cfa %rsp, 0\n .cfi_undefined %rbx")
-PLAIN(unwind_greedy, ".cfi_remember_state\n .cfi_remember_state\n .cfi_remember_state\n .cfi_remember_state\n"
-                     " .cfi_remember_state\n")
-PLAIN(unwind_stack_hog,
-      ".cfi_escape 0x0f, 35, 0x77, 32, 0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,0x12,"
-      "0x12,0x12,0x12,0x12,0x12, 0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,0x13,"
-      "0x13,0x13,0x13,0x13, 0x96")
-IN_RBX(unwind_liar, ".cfi_def_cfa %rbx, 0")
-IN_RBX(unwind_pointing_liar, ".cfi_escape 0x0f, 3, 0x73, 0, 0x06")
-IN_RBP(unwind_lost_saver, ".cfi_escape 0x10, 6, 2, 0x76, 0\n .cfi_escape 0x10, 12, 2, 0x76, 0x70")
-
 /* Where libgcc's would crash or loop. */
-static NOINLINE void take_ours(void *argument)
+static __attribute__((noinline)) void take_ours(void *argument)
 {
 	struct take *t = argument;
-	t->count = shim_unwind(SLOT_HERE(), t->frames, t->max, &t->complete);
+	t->count = shim_unwind(UNWIND_SLOT(), t->frames, t->max, &t->complete);
 }
 
 static void test_unusual_descriptions(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	use_own_stack();
-	unwind_saved_sp(compare, &o, 0);
-	unwind_remembering(compare, &o, 0);
+	unwind_saved_sp(unwind_compare, &o, 0);
+	unwind_remembering(unwind_compare, &o, 0);
 	assert_same(&o);
 	/* libgcc takes no rule for the CIE's rule here, and never ends. */
-	static struct take t = {.max = FRAMES};
+	static struct take t = {.max = UNWIND_FRAMES};
 	unwind_restored(take_ours, &t, 0);
 	assert_true(t.complete && t.count > 3);
 }
 
-typedef void unwind_caller(unwind_leaf *leaf, void *argument, uintptr_t word);
-
 static void assert_stops_at(unwind_caller *caller, uintptr_t word)
 {
-	static struct take t = {.max = FRAMES};
+	static struct take t = {.max = UNWIND_FRAMES};
 	caller(take_ours, &t, word);
 	assert_int_equal(t.count, 1);
 	assert_false(t.complete);
@@ -522,7 +418,7 @@ static void *stack_with_a_top(void *argument)
 	uintptr_t *area = argument;
 	area[1] = (uintptr_t)__builtin_return_address(0);
 	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), (uintptr_t)area);
-	static struct take t = {.max = FRAMES};
+	static struct take t = {.max = UNWIND_FRAMES};
 	unwind_liar(take_ours, &t, (uintptr_t)(area + 2));
 	return &t;
 }
@@ -553,7 +449,7 @@ static void coroutine_that_raises(void)
 static void test_signal_stack_above(void **state)
 {
 	(void)state;
-	struct outcome o = {0};
+	struct unwind_outcome o = {0};
 	static char coroutine_stack[COROUTINE_BYTES];
 	char own[COROUTINE_BYTES];
 	stack_t stack = {.ss_size = sizeof own, .ss_sp = own}, old;

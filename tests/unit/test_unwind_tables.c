@@ -290,6 +290,33 @@ static void test_broken_frame_information(void **state)
 	munmap(copy.bytes - PAGE, copy.size + 2 * PAGE);
 }
 
+/* An FDE that says that it is longer than its segment. */
+static void test_too_long_a_record(void **state)
+{
+	(void)state;
+	struct copy copy;
+	copy_this_program(&copy);
+	struct dl_find_object self = broken;
+	uintptr_t code;
+	void (*function)(void *) = take;
+	memcpy(&code, (void *)&function, sizeof code);
+	broken = (struct dl_find_object){0};
+	code += (uintptr_t)copy.bytes - (uintptr_t)find_this_program().dlfo_map_start;
+	broken = self;
+	struct shim_fde fde;
+	assert_true(shim_fde_find(code, &fde));
+	/* Before the program: length, CIE pointer, start, size, length of no augmentation. */
+	unsigned char *record = copy.bytes + (fde.program - 17 - copy.bytes);
+	uint32_t bytes = (uint32_t)(fde.program_end - (record + 4)), too_many = 0x7fffffff;
+	assert_memory_equal(record, &bytes, sizeof bytes);
+	memcpy(record, &too_many, sizeof too_many);
+	assert_false(shim_fde_find(code, &fde));
+	memcpy(record, &bytes, sizeof bytes);
+	assert_true(shim_fde_find(code, &fde));
+	broken = (struct dl_find_object){0};
+	munmap(copy.bytes - PAGE, copy.size + 2 * PAGE);
+}
+
 static void test_broken_headers(void **state)
 {
 	(void)state;
@@ -419,6 +446,7 @@ int main(void)
 	    cmocka_unit_test(test_cursor_keeps_to_its_bytes),
 	    cmocka_unit_test(test_mapping_without_its_headers),
 	    cmocka_unit_test(test_broken_frame_information),
+	    cmocka_unit_test(test_too_long_a_record),
 	    cmocka_unit_test(test_broken_headers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
