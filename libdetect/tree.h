@@ -9,6 +9,7 @@
 
 #include <detect/facts.h>
 
+#include "idmap.h"
 #include "vec.h"
 
 #define DT_NONE UINT32_MAX

@@ -1,4 +1,8 @@
-/* vec.h: growable arrays and an id map over struct dt_alloc. Failure: NULL or false, contents kept. */
+/* vec.h: arrays that grow, for the engine's tables.
+ *
+ * Memory: from the allocator that each call is given, always the same one for one array; freed by
+ * dt_vec_fini. Pointers to elements are valid until the next push. Threads: the owner's.
+ * Failure: dt_vec_push answers NULL and the array is as it was. */
 #ifndef DT_VEC_H
 #define DT_VEC_H
 
@@ -8,14 +12,15 @@
 
 #include <detect/alloc.h>
 
-#define DT_VEC(type) \
-	struct {     \
-		type *at; \
-		uint32_t count, room; \
+#define DT_VEC(type)                                                                                         \
+	struct {                                                                                             \
+		type *at;                                                                                    \
+		uint32_t count, room;                                                                        \
 	}
 
 /* Room for one more element of `each` bytes. */
-static inline bool dt_vec_reserve(struct dt_alloc *alloc, void **at, uint32_t count, uint32_t *room, size_t each)
+static inline bool dt_vec_reserve(struct dt_alloc *alloc, void **at, uint32_t count, uint32_t *room,
+                                  size_t each)
 {
 	if (count < *room)
 		return true;
@@ -31,69 +36,12 @@ static inline bool dt_vec_reserve(struct dt_alloc *alloc, void **at, uint32_t co
 }
 
 /* Pointer to a new zeroed last element, or NULL. */
-#define dt_vec_push(vec, alloc)                                                                                 \
-	(dt_vec_reserve(alloc, (void **)&(vec)->at, (vec)->count, &(vec)->room, sizeof *(vec)->at)              \
-	     ? memset(&(vec)->at[(vec)->count++], 0, sizeof *(vec)->at)                                         \
+#define dt_vec_push(vec, alloc)                                                                              \
+	(dt_vec_reserve(alloc, (void **)&(vec)->at, (vec)->count, &(vec)->room, sizeof *(vec)->at)           \
+	     ? memset(&(vec)->at[(vec)->count++], 0, sizeof *(vec)->at)                                      \
 	     : NULL)
 
-#define dt_vec_fini(vec, alloc) \
+#define dt_vec_fini(vec, alloc)                                                                              \
 	((vec)->at ? (void)(alloc)->resize(alloc, (vec)->at, (vec)->room * sizeof *(vec)->at, 0) : (void)0)
-
-/* id -> index + 1; ids are hashed, so sparse ones cost nothing. */
-struct dt_idmap {
-	uint32_t *keys, *values;
-	uint32_t size, count;
-};
-
-static inline uint32_t dt_idmap_find(const struct dt_idmap *map, uint32_t id)
-{
-	if (!map->size || !id)
-		return 0;
-	for (uint32_t i = id * 0x9e3779b1u >> 7;; i++) {
-		uint32_t key = map->keys[i & (map->size - 1)];
-		if (key == id)
-			return map->values[i & (map->size - 1)];
-		if (!key)
-			return 0;
-	}
-}
-
-static inline void dt_idmap_place(struct dt_idmap *map, uint32_t id, uint32_t value)
-{
-	uint32_t i = id * 0x9e3779b1u >> 7;
-	while (map->keys[i & (map->size - 1)])
-		i++;
-	map->keys[i & (map->size - 1)] = id;
-	map->values[i & (map->size - 1)] = value;
-}
-
-static inline bool dt_idmap_add(struct dt_idmap *map, struct dt_alloc *alloc, uint32_t id, uint32_t value)
-{
-	if (map->count * 2 >= map->size) {
-		uint32_t size = map->size ? map->size * 2 : 64;
-		struct dt_idmap bigger = {.size = size, .count = map->count};
-		uint32_t *block = size > map->size ? alloc->resize(alloc, NULL, 0, (size_t)size * 8) : NULL;
-		if (!block)
-			return false;
-		memset(block, 0, (size_t)size * 8);
-		bigger.keys = block;
-		bigger.values = block + size;
-		for (uint32_t i = 0; i < map->size; i++)
-			if (map->keys[i])
-				dt_idmap_place(&bigger, map->keys[i], map->values[i]);
-		if (map->keys)
-			alloc->resize(alloc, map->keys, (size_t)map->size * 8, 0);
-		*map = bigger;
-	}
-	dt_idmap_place(map, id, value);
-	map->count++;
-	return true;
-}
-
-static inline void dt_idmap_fini(struct dt_idmap *map, struct dt_alloc *alloc)
-{
-	if (map->keys)
-		alloc->resize(alloc, map->keys, (size_t)map->size * 8, 0);
-}
 
 #endif

@@ -39,6 +39,7 @@ struct dt_thread {
 	const char *name;   /* the last name it was given, or NULL */
 	bool ended;
 	uint32_t order;     /* record number, for dt_facts_module_at(start_function) */
+	uint32_t name_order;
 };
 
 struct dt_segment {
@@ -65,12 +66,15 @@ struct dt_lock {
 	bool ended;
 };
 
+enum { DT_SIGHTINGS_MAX = 256 }; /* kept of one acquisition; more are counted as lost */
+
 struct dt_acq {
 	uint32_t id, parent, lock, stack;
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
-	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle) */
+	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle):
+	                           * leave out what has none */
 	uint32_t *segments;       /* sightings, each once, in the order they were seen */
 	uint32_t segment_count;
 };
@@ -90,22 +94,25 @@ struct dt_facts;
 enum dt_err dt_facts_new(struct dt_facts **out, struct dt_alloc *alloc);
 void dt_facts_free(struct dt_facts *facts);
 
-/* Add one record; `bytes` is what is readable behind `rec`. DT_ERR_CORRUPT leaves the facts as
- * they were. A record that refers to one not yet added is kept. */
+/* Add one record; `bytes` is what is readable from `rec` on, which is 8-byte aligned. DT_ERR_CORRUPT
+ * leaves the facts as they were; DT_ERR_NOMEM leaves them whole, with the record or a part of it.
+ * A record that refers to one not yet added is kept; one of a type not known here is counted. */
 enum dt_err dt_facts_add(struct dt_facts *facts, const struct dt_rec *rec, size_t bytes);
 
 /* Take the header's identity and counters. */
 void dt_facts_set_header(struct dt_facts *facts, const struct dt_log_header *header);
 
-/* After the last record: compute depths, drop and count what refers to what never came (a child
- * without its parent, an acquisition without its lock, a circle of parents in a hostile log).
- * May be called again after more records. */
+/* After the last record: compute depths, leave out and count what refers to what never came (a child
+ * without its parent, an acquisition without its lock, a circle of parents in a hostile log; a
+ * sighting without its acquisition or segment). May be called again after more records. */
 enum dt_err dt_facts_settle(struct dt_facts *facts);
 
 const struct dt_process *dt_facts_process(const struct dt_facts *facts);
 uint64_t dt_facts_counter(const struct dt_facts *facts, enum dt_counter counter);
-/* What the reader itself left out: unfinished records, dangling references. */
+/* What the reader itself left out: unfinished records, records of types it does not know, dangling
+ * references. */
 uint64_t dt_facts_unfinished(const struct dt_facts *facts);
+uint64_t dt_facts_unknown(const struct dt_facts *facts);
 uint64_t dt_facts_dangling(const struct dt_facts *facts);
 
 /* Look up by id; NULL when there is none. */
@@ -129,8 +136,9 @@ const struct dt_acq *dt_facts_acq_nth(const struct dt_facts *facts, uint32_t ind
 /* The module that held `address` when record number `order` was written; NULL when none did. */
 const struct dt_module *dt_facts_module_at(const struct dt_facts *facts, uint64_t address, uint32_t order);
 
-/* Must-happen-before between two segments: true when `a` happens before `b` (or is b).
- * Costs a search of the segments between the two ids, remembered for the last pairs. */
+/* Must-happen-before between two segments of settled facts: true when `a` happens before `b` (or is
+ * b); of one not in the facts, false. Costs a walk over the segments between the two ids, remembered
+ * for the last 64 or so of the later ones. Needs no memory, but is faster where there is some. */
 bool dt_facts_happens_before(struct dt_facts *facts, uint32_t a, uint32_t b);
 
 #endif

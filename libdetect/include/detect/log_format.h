@@ -28,6 +28,7 @@
 #define DT_LOG_BYTE_ORDER 0x01020304u  /* reads as 0x04030201 on the other kind of machine */
 #define DT_LOG_HEADER_BYTES 4096u
 #define DT_LOG_SUFFIX ".dtlog"         /* file name: detect-<pid>-<n>.dtlog */
+#define DT_ID_MAX (1u << 24)           /* ids are no larger */
 
 struct dt_log_header {
 	char magic[8];
