@@ -157,7 +157,7 @@ static enum dt_err list_wakers(struct dt_waits *waits, uint32_t node, uint32_t s
 	if (n->op == DT_OP_BARRIER_WAIT)
 		return list_by_act(waits, n->vertex, DT_OP_BARRIER_WAIT, segment, waiter);
 	uint32_t joined = acq_of(waits, node)->lock;
-	if (joined == waiter)
+	if (joined == waiter || !dt_facts_thread(waits->facts, joined))
 		return DT_OK;
 	struct dt_waker *waker = add_waker(waits, joined);
 	if (!waker)
