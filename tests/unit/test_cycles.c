@@ -584,11 +584,87 @@ static void test_live_finds_what_batch_finds(void **state)
 	assert_true(at_once > 50 * later);
 }
 
+/* An allocator that remembers how large each block is and fails from the `left`-th request on. */
+struct strict {
+	struct dt_alloc alloc;
+	unsigned left, blocks;
+};
+
+static void *resize_strict(struct dt_alloc *self, void *block, size_t old_bytes, size_t new_bytes)
+{
+	struct strict *strict = (struct strict *)self;
+	size_t *head = block ? (size_t *)block - 2 : NULL;
+
+	assert_int_equal(head ? head[0] : 0, old_bytes);
+	if (new_bytes == 0) {
+		strict->blocks -= head != NULL;
+		free(head);
+		return NULL;
+	}
+	if (!strict->left)
+		return NULL;
+	strict->left--;
+	strict->blocks += !head;
+	head = realloc(head, new_bytes + 2 * sizeof *head);
+	assert_non_null(head);
+	head[0] = new_bytes;
+	return head + 2;
+}
+
+static void ignore(void *context, const struct dt_finding *finding)
+{
+	(void)context;
+	(void)finding;
+}
+
+static enum dt_err feed_all(struct dt_check_state *check)
+{
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && i < world.sights; i++)
+		err = dt_checks[0]->feed(check, world.sight[i].acq, world.sight[i].segment);
+	return err ? err : dt_checks[0]->finish(check);
+}
+
+/* Whatever request fails: an error, no crash, and all memory given back with its right size. */
+static void test_no_memory(void **state)
+{
+	const struct dt_check_options options = {.want_filtered = true};
+
+	(void)state;
+	make_world(&world, 5);
+	see_all(&world);
+	assert_int_equal(dt_facts_settle(world.m.facts), DT_OK);
+	for (int live = 0; live < 2; live++) {
+		enum dt_err err = DT_ERR_NOMEM;
+		for (unsigned left = 0; err != DT_OK; left++) {
+			struct strict strict = {{resize_strict}, left, 0};
+			struct dt_analysis analysis;
+			struct dt_check_state *check;
+			if (!live) {
+				err = dt_analyse(world.m.facts, &strict.alloc, &options, ignore, NULL,
+				                 &analysis);
+			} else {
+				err = dt_checks[0]->open(&check, world.m.facts, &strict.alloc, &options,
+				                         ignore, NULL);
+				if (!err) {
+					err = feed_all(check);
+					dt_checks[0]->close(check);
+				}
+			}
+			assert_true(err == DT_OK || err == DT_ERR_NOMEM);
+			assert_int_equal(strict.blocks, 0);
+		}
+	}
+	maker_end(&world.m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_matches_brute_force),
 	    cmocka_unit_test(test_live_finds_what_batch_finds),
+	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
