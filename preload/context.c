@@ -1,7 +1,6 @@
 /* context.c: contexts of acquisitions, never guessed: a remembered stack is used only while its own
  * return addresses still lie where they lay (shim_context_valid); otherwise the stack is unwound. */
 #include <dlfcn.h>
-#include <errno.h>
 
 #include "options.h"
 #include "shim.h"
@@ -42,16 +41,7 @@ static size_t unwind_here(uintptr_t slot, struct shim_frame *frames, bool *compl
 	uint32_t max = shim_options.stack_depth;
 	if (max > FRAMES_MAX || max == 0)
 		max = FRAMES_MAX;
-	int saved = errno;
-	size_t count = without_own(frames, shim_unwind(slot, frames, max, complete));
-	errno = saved;
-	if (!count) {
-		frames[0].pc = *(const uintptr_t *)slot;
-		frames[0].slot = slot;
-		*complete = false;
-		count = 1;
-	}
-	return count;
+	return without_own(frames, shim_unwind(slot, frames, max, complete));
 }
 
 static void fill(struct shim_context *c, uintptr_t slot, const struct shim_frame *frames, size_t count, uint32_t id)

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,30 +39,58 @@ static const struct module *find_known(uintptr_t address)
 	return NULL;
 }
 
-/* The build id note, from the headers that the loader has mapped. */
-static const unsigned char *build_id(const struct dl_find_object *found, uint16_t *bytes)
+/* A module's program headers. Those of the program itself the kernel tells; its mapping may have
+ * holes, and what the loader takes for its start is then no ELF header. */
+static const ElfW(Phdr) *segments_of(const struct dl_find_object *found, size_t *count)
 {
+	const struct link_map *map = found->dlfo_link_map;
 	const ElfW(Ehdr) *elf = found->dlfo_map_start;
+	if (!map->l_name || !*map->l_name) {
+		*count = getauxval(AT_PHNUM);
+		return (const void *)getauxval(AT_PHDR);
+	}
 	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0)
 		return NULL;
-	const ElfW(Phdr) *segment = (const void *)((const char *)elf + elf->e_phoff);
-	for (unsigned i = 0; i < elf->e_phnum; i++) {
-		if (segment[i].p_type != PT_NOTE)
-			continue;
-		const char *at = (const char *)found->dlfo_link_map->l_addr + segment[i].p_vaddr;
-		const char *end = at + segment[i].p_memsz;
-		while (at + sizeof(ElfW(Nhdr)) <= end) {
-			const ElfW(Nhdr) *note = (const void *)at;
-			const char *name = at + sizeof *note;
-			const char *value = name + ((note->n_namesz + 3u) & ~3u);
-			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
-				*bytes = (uint16_t)note->n_descsz;
-				return (const unsigned char *)value;
-			}
-			at = value + ((note->n_descsz + 3u) & ~3u);
+	*count = elf->e_phnum;
+	return (const void *)((const char *)elf + elf->e_phoff);
+}
+
+static const unsigned char *build_id_in(const char *at, const char *end, uint16_t *bytes)
+{
+	while (at + sizeof(ElfW(Nhdr)) <= end) {
+		const ElfW(Nhdr) *note = (const void *)at;
+		const char *name = at + sizeof *note;
+		const char *value = name + ((note->n_namesz + 3u) & ~3u);
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+			*bytes = (uint16_t)note->n_descsz;
+			return (const unsigned char *)value;
 		}
+		at = value + ((note->n_descsz + 3u) & ~3u);
 	}
 	return NULL;
+}
+
+struct described {
+	uintptr_t start, end;
+	const unsigned char *build_id;
+	uint16_t build_id_bytes;
+};
+
+static void describe(const struct dl_find_object *found, struct described *d)
+{
+	size_t count = 0;
+	const ElfW(Phdr) *segments = segments_of(found, &count);
+	uintptr_t bias = found->dlfo_link_map->l_addr;
+	*d = (struct described){(uintptr_t)found->dlfo_map_start, (uintptr_t)found->dlfo_map_end, NULL, 0};
+	for (size_t i = 0; segments && i < count; i++) {
+		uintptr_t start = bias + segments[i].p_vaddr, end = start + segments[i].p_memsz;
+		if (segments[i].p_type == PT_LOAD) {
+			d->start = start < d->start ? start : d->start;
+			d->end = end > d->end ? end : d->end;
+		} else if (segments[i].p_type == PT_NOTE && !d->build_id) {
+			d->build_id = build_id_in((const char *)start, (const char *)end, &d->build_id_bytes);
+		}
+	}
 }
 
 static size_t module_path(const struct link_map *map, char *path)
@@ -96,32 +125,26 @@ static size_t module_path(const struct link_map *map, char *path)
 	return n + 1;
 }
 
-static void log_module(const struct dl_find_object *found, uint32_t id)
+static void log_module(const struct link_map *map, const struct described *d, uint32_t id)
 {
 	char path[PATH_BYTES];
-	struct dt_rec_module rec = {{DT_REC_MODULE, 0, 0},
-	                            id,
-	                            0,
-	                            0,
-	                            found->dlfo_link_map->l_addr,
-	                            (uintptr_t)found->dlfo_map_start,
-	                            (uintptr_t)found->dlfo_map_end};
-	rec.path_bytes = (uint16_t)module_path(found->dlfo_link_map, path);
-	const unsigned char *id_bytes = build_id(found, &rec.build_id_bytes);
-	shim_log_append(&rec.head, sizeof rec, path, rec.path_bytes, id_bytes, rec.build_id_bytes);
+	struct dt_rec_module rec = {.head = {DT_REC_MODULE, 0, 0}, .id = id, .bias = map->l_addr, .start = d->start, .end = d->end};
+	rec.build_id_bytes = d->build_id_bytes;
+	rec.path_bytes = (uint16_t)module_path(map, path);
+	shim_log_append(&rec.head, sizeof rec, path, rec.path_bytes, d->build_id, d->build_id_bytes);
 }
 
 /* A slot whose module is gone is used again. When all are taken the module is logged every time. */
-static void remember(const struct dl_find_object *found, uint32_t id)
+static void remember(const struct link_map *map, const struct described *d, uint32_t id)
 {
 	for (uint32_t i = 0; i < MODULES; i++) {
 		uintptr_t start = 0;
 		if (!atomic_compare_exchange_strong(&modules[i].start, &start, WRITING))
 			continue;
-		modules[i].end = (uintptr_t)found->dlfo_map_end;
+		modules[i].end = d->end;
 		modules[i].id = id;
-		modules[i].map = found->dlfo_link_map;
-		atomic_store_explicit(&modules[i].start, (uintptr_t)found->dlfo_map_start, memory_order_release);
+		modules[i].map = map;
+		atomic_store_explicit(&modules[i].start, d->start, memory_order_release);
 		uint32_t n = atomic_load(&module_count);
 		while (n < i + 1 && !atomic_compare_exchange_weak(&module_count, &n, i + 1))
 			;
@@ -135,8 +158,10 @@ void shim_modules_see(uintptr_t address)
 	if (find_known(address) || !_dl_find_object || _dl_find_object((void *)address, &found) != 0)
 		return;
 	uint32_t id = atomic_fetch_add(&module_ids, 1) + 1;
-	remember(&found, id);
-	log_module(&found, id);
+	struct described d;
+	describe(&found, &d);
+	remember(found.dlfo_link_map, &d, id);
+	log_module(found.dlfo_link_map, &d, id);
 }
 
 void shim_modules_unloaded(void)
