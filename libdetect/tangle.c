@@ -341,7 +341,7 @@ static enum dt_err search_filtered(struct dt_tangle *t, const uint32_t *edge, ui
 		for (uint32_t j = 0; j < length; j++)
 			t->states.at[t->cycles.path.at[j]].examined = true;
 		t->cycle++;
-		err = examine(t, t->cycles.path.at, length, DT_FELL_READERS, true, &rank);
+		err = examine(t, t->cycles.path.at, length, DT_FELL_READERS, false, &rank);
 	}
 	return err;
 }
