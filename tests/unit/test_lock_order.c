@@ -49,6 +49,25 @@ static struct totals analyse(struct maker *m, const struct dt_check_options *opt
 	return totals;
 }
 
+/* Every sighting to the live check, and nothing more. */
+static struct totals feed_all(struct maker *m)
+{
+	static const struct dt_check_options options;
+	struct totals totals = {0};
+	struct dt_check_state *check;
+
+	assert_int_equal(dt_facts_settle(m->facts), DT_OK);
+	assert_int_equal(dt_checks[0]->open(&check, m->facts, &dt_alloc_libc, &options, count, &totals),
+	                 DT_OK);
+	for (uint32_t i = 0; i < dt_facts_acq_count(m->facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(m->facts, i);
+		for (uint32_t j = 0; j < acq->segment_count; j++)
+			assert_int_equal(dt_checks[0]->feed(check, acq->id, acq->segments[j]), DT_OK);
+	}
+	dt_checks[0]->close(check);
+	return totals;
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -163,6 +182,9 @@ static void test_a_dense_tangle_is_one_bug(void **state)
 	/* That each inverts its own order as well is no other bug. */
 	assert_int_equal(totals.warnings, 1);
 	assert_int_equal(totals.notes, 0);
+	start = seconds();
+	assert_int_equal(feed_all(&m).warnings, 1);
+	assert_true(seconds() - start < 4);
 	maker_end(&m);
 }
 
@@ -192,6 +214,11 @@ static void test_a_gated_tangle_ends(void **state)
 	struct totals totals = analyse(&m, NULL, &bounded);
 	assert_true(seconds() - start < 5);
 	assert_int_equal(totals.warnings, 0);
+	start = seconds();
+	assert_int_equal(feed_all(&m).warnings, 0);
+	double took = seconds() - start;
+	print_message("one by one: %.2f s\n", took);
+	assert_true(took < 5);
 	maker_end(&m);
 }
 
@@ -258,6 +285,12 @@ static void test_half_a_million_acquisitions_in_order(void **state)
 	double took = seconds() - start;
 	print_message("%u acquisitions: %.2f s\n", made, took);
 	assert_true(took < 3);
+	start = seconds();
+	struct totals live = feed_all(&m);
+	took = seconds() - start;
+	print_message("the same one by one: %.2f s\n", took);
+	assert_true(took < 6);
+	assert_int_equal(live.warnings, 0);
 	assert_int_equal(totals.warnings + totals.notes + totals.filtered, 0);
 	maker_end(&m);
 }
