@@ -29,10 +29,6 @@ struct dt_places {
 	struct dt_pairmap by_hash;
 };
 
-struct dt_list {
-	uint32_t first, last;
-};
-
 struct dt_edge {
 	uint32_t from, to; /* vertices of the tree */
 	struct dt_list spots;

@@ -18,6 +18,11 @@
  * n * n / 2 pairs. */
 enum { DT_HELD_MAX = 8192 };
 
+/* A list of numbers that is linked elsewhere. */
+struct dt_list {
+	uint32_t first, last; /* DT_NONE: empty */
+};
+
 struct dt_node {
 	uint32_t acq;    /* id in the facts */
 	uint32_t parent; /* node, or DT_NONE */

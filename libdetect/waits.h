@@ -40,16 +40,11 @@ struct dt_waker {
 	bool needs;    /* it takes the lock at hand, and not only by trying */
 };
 
-/* A list of nodes. */
-struct dt_act {
-	uint32_t first, last;
-};
-
 struct dt_waits {
 	struct dt_facts *facts;
 	struct dt_tree *tree;
 	struct dt_alloc *alloc;
-	DT_VEC(struct dt_act) acts;     /* by vertex: what was done to it, */
+	DT_VEC(struct dt_list) acts;    /* by vertex: what was done to it, */
 	DT_VEC(uint32_t) next_act;      /* by node: the next of that */
 	DT_VEC(uint32_t) waits;         /* nodes */
 	DT_VEC(struct dt_waker) wakers; /* of the wait at hand */

@@ -232,8 +232,8 @@ static void test_the_bound_is_said(void **state)
 	srand(3);
 	maker_begin(&m);
 	locks_and_stacks(&m, 61, 400);
-	/* Rings of many lengths, none closed by fewer than a dozen locks, all made by the same two threads
-	 * and one more: no cycle can have a thread of its own for each step. */
+	/* Fifteen layers of four locks, each lock before all of the next layer, and the last before the
+	 * first: no cycle is shorter than 15, and there are 4^15 of them. */
 	for (uint32_t thread = 1; thread <= 16; thread++) {
 		uint32_t segment = maker_thread(&m, thread, 0);
 		for (uint32_t layer = 0; layer < 15; layer++)
@@ -340,6 +340,43 @@ static void test_many_places_at_one_pair(void **state)
 	maker_end(&m);
 }
 
+/* Thousands of threads, each joined before the next is created, take the locks one way and their creator
+ * in between the other way: all in order, and to find that out ends. 64 of them are all looked at. */
+static void test_many_ordered_sightings(void **state)
+{
+	(void)state;
+	for (uint32_t threads = 64; threads <= 4096; threads *= 64) {
+		struct maker m;
+		bool bounded;
+		maker_begin(&m);
+		locks_and_stacks(&m, 2, 4);
+		uint32_t one = maker_thread(&m, 1, 0);
+		uint32_t way = maker_acq(&m, maker_acq(&m, 0, 1, 1), 2, 2);
+		uint32_t other = maker_acq(&m, maker_acq(&m, 0, 2, 3), 1, 4);
+		for (uint32_t i = 0; i < threads; i++) {
+			maker_see(&m, other, one);
+			uint32_t child = maker_thread(&m, 2 + i, one);
+			maker_see(&m, way, child);
+			uint32_t next = maker_segment(&m, 1, one);
+			maker_order(&m, next, 1, child);
+			one = next;
+		}
+		double start = seconds();
+		struct totals totals =
+		    analyse(&m, &(struct dt_check_options){.want_filtered = true}, &bounded);
+		assert_true(seconds() - start < 10);
+		assert_int_equal(totals.warnings, 0);
+		if (threads == 64) {
+			assert_false(bounded);
+			assert_int_equal(totals.last_reason, DT_REASON_ORDERED);
+			/* And one that is not ordered, at the end of them all. */
+			maker_see(&m, way, maker_thread(&m, 9999, 0));
+			assert_int_equal(analyse(&m, NULL, NULL).warnings, 1);
+		}
+		maker_end(&m);
+	}
+}
+
 /* Stacks that are not known are not the same place. */
 static void test_unknown_stacks_are_not_one_place(void **state)
 {
@@ -371,6 +408,7 @@ int main(void)
 	    cmocka_unit_test(test_half_a_million_acquisitions_in_order),
 	    cmocka_unit_test(test_a_deep_chain),
 	    cmocka_unit_test(test_many_places_at_one_pair),
+	    cmocka_unit_test(test_many_ordered_sightings),
 	    cmocka_unit_test(test_unknown_stacks_are_not_one_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
