@@ -209,7 +209,7 @@ static bool passed_over(struct shim_context *c)
 static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct shim_context *c)
 {
 	const struct shim_held *e = &t->held[index];
-	if (passed_over(c) || SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
+	if (SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
 		return;
 	int saved = errno;
 	bool folded = false;
@@ -265,6 +265,39 @@ static bool grow_held(struct shim_thread *t)
 	return true;
 }
 
+/* What shim_want compares with the next time. */
+static inline void remember_last(struct shim_thread *t, struct shim_context *c, void *lock, uint32_t generation,
+                                 uint64_t parent, uint64_t signature)
+{
+	c->last_lock = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	c->last_parent = parent;
+	c->last_era = t->salt ^ generation;
+	c->last_signature = signature;
+	atomic_signal_fence(memory_order_seq_cst);
+	c->last_lock = lock;
+}
+
+uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c)
+{
+	uint32_t index = t->depth, generation = shim_generation_of(lock);
+	struct shim_held *e = &t->held[index];
+	uint64_t parent = e[-1].signature;
+	uint64_t signature = shim_mix(parent, lock, generation, c->id, c->how);
+	if (SHIM_UNLIKELY(c->epoch != atomic_load_explicit(&shim_code_epoch, memory_order_relaxed) ||
+	                  atomic_load_explicit(&foreign_count, memory_order_relaxed) || t->busy ||
+	                  !(passed_over(c) || tag_seen(t, signature))))
+		return shim_want_slow(t, lock, c->slot, c->how);
+	t->depth = index + 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	e->lock = lock;
+	e->signature = signature;
+	e->context = c->id;
+	e->acq = 0;
+	remember_last(t, c, lock, generation, parent, signature);
+	return index;
+}
+
 uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint32_t how)
 {
 	if (!t->capacity && !shim_attach(t))
@@ -288,13 +321,8 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	/* Not while a recording below was interrupted: it may have been of this very place. */
 	if (!t->busy) {
 		c->last_lock = NULL;
-		atomic_signal_fence(memory_order_seq_cst);
 		c->how = (uint16_t)how;
-		c->last_parent = parent;
-		c->last_era = t->salt ^ generation;
-		c->last_signature = e->signature;
-		atomic_signal_fence(memory_order_seq_cst);
-		c->last_lock = lock;
+		remember_last(t, c, lock, generation, parent, e->signature);
 	}
 	return index;
 }

@@ -147,6 +147,8 @@ bool shim_attach(struct shim_thread *t);
 struct shim_context *shim_context_find(struct shim_thread *t, uintptr_t slot);
 uint32_t shim_context_of_allocation(struct shim_thread *t, const struct shim_allocation *a);
 uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint32_t how);
+/* The same at a context that is known to lie on the stack: another lock, or under others, than last. */
+uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c);
 void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t how, uintptr_t slot);
 void shim_release_slow(struct shim_thread *t, void *lock);
 /* The calling thread holds `lock` already: count it once more. False: it does not. */
@@ -181,12 +183,13 @@ static inline __attribute__((always_inline)) uint32_t shim_want(struct shim_thre
 	uint32_t index = t->depth;
 	if (SHIM_UNLIKELY(index >= t->capacity))
 		return shim_want_slow(t, lock, slot, how);
-	const struct shim_context *c = shim_context_place(t, slot);
+	struct shim_context *c = shim_context_place(t, slot);
 	struct shim_held *e = &t->held[index];
-	uint64_t era = t->salt ^ shim_generation_of(lock);
-	if (SHIM_UNLIKELY(c->slot != slot || c->last_lock != lock || c->last_era != era || c->how != how ||
-	                  c->last_parent != e[-1].signature || !(e[-1].how & SHIM_HOW_HELD) || !shim_context_lies(c)))
+	if (SHIM_UNLIKELY(c->slot != slot || c->how != how || !(e[-1].how & SHIM_HOW_HELD) || !shim_context_lies(c)))
 		return shim_want_slow(t, lock, slot, how);
+	uint64_t era = t->salt ^ shim_generation_of(lock);
+	if (SHIM_UNLIKELY(c->last_lock != lock || c->last_era != era || c->last_parent != e[-1].signature))
+		return shim_want_here(t, lock, c);
 	t->depth = index + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	e->lock = lock;
