@@ -11,6 +11,7 @@
 #include "options.h"
 #include "process.h"
 #include "region.h"
+#include "seen.h"
 #include "tables.h"
 #include "thread.h"
 
@@ -133,41 +134,6 @@ static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_ke
 	return e->acq;
 }
 
-/* More distinct signatures come by than the tags hold: make room, up to a bound. */
-static void grow_tags(struct shim_thread *t)
-{
-	if (SHIM_LIKELY(++t->tag_misses <= t->tag_mask))
-		return;
-	t->tag_misses = 0;
-	int growth = 0;
-	while (growth < SHIM_TAG_GROWTHS && t->block->grown[growth])
-		growth++;
-	if (growth == SHIM_TAG_GROWTHS)
-		return;
-	uint32_t *tags = shim_region_map_dense(shim_grown_tags(growth) * sizeof *tags, true);
-	if (!tags)
-		return;
-	t->block->grown[growth] = tags;
-	/* A handler in between sees the new table with the old, smaller mask. */
-	t->tags = tags;
-	atomic_signal_fence(memory_order_seq_cst);
-	t->tag_mask = shim_grown_tags(growth) - 1;
-}
-
-static void remember(struct shim_thread *t, uint64_t signature)
-{
-	grow_tags(t);
-	uint32_t *set = t->tags + ((uint32_t)signature & t->tag_mask & ~3u);
-	uint32_t tag = (uint32_t)(signature >> 32) ^ (uint32_t)t->salt;
-	for (int i = 0; i < 4; i++) {
-		if (!set[i]) {
-			set[i] = tag;
-			return;
-		}
-	}
-	set[(signature >> 20) & 3] = tag;
-}
-
 static void sighted(struct shim_thread *t, uint32_t acq)
 {
 	if (acq && shim_acq_sighted(acq, t->segment))
@@ -190,13 +156,6 @@ static uint64_t frame_key_of(struct shim_thread *t, const void *lock, uintptr_t 
 	return key | 1;
 }
 
-static bool tag_seen(const struct shim_thread *t, uint64_t signature)
-{
-	const uint32_t *set = t->tags + ((uint32_t)signature & t->tag_mask & ~3u);
-	uint32_t tag = (uint32_t)(signature >> 32) ^ (uint32_t)t->salt;
-	return set[0] == tag || set[1] == tag || set[2] == tag || set[3] == tag;
-}
-
 /* Over the budget, at a place that makes ever new acquisitions: look at some of them only. */
 static bool passed_over(struct shim_context *c)
 {
@@ -206,10 +165,11 @@ static bool passed_over(struct shim_context *c)
 }
 
 /* Record entry `index` unless this thread did so before, in this segment. */
-static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct shim_context *c)
+static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct shim_context *c,
+                 const struct shim_pair *pair)
 {
 	const struct shim_held *e = &t->held[index];
-	if (SHIM_LIKELY(tag_seen(t, e->signature)) || t->busy || !shim_process_check(t))
+	if (SHIM_LIKELY(shim_seen(t, pair)) || t->busy || !shim_process_check(t))
 		return;
 	int saved = errno;
 	bool folded = false;
@@ -219,7 +179,7 @@ static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct s
 		c->folded++;
 		shim_log_count(DT_COUNT_FOLDED, c->folded < FOLDED_MANY ? 1 : FOLDED_SAMPLE);
 	}
-	remember(t, e->signature);
+	shim_seen_add(t, pair);
 	t->busy = 0;
 	errno = saved;
 }
@@ -232,7 +192,7 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	uint32_t id_how = how | (uint32_t)op << 12;
 	uint64_t signature =
 	    shim_mix(signature_below(t, t->depth), object, shim_generation_of(object), c->id, id_how);
-	if (tag_seen(t, signature) || !shim_process_check(t))
+	if (shim_tag_seen(t, signature) || !shim_process_check(t))
 		return;
 	int saved = errno;
 	bool folded = false;
@@ -246,7 +206,7 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 		bool room = shim_acq_count() < shim_options.max_acquisitions;
 		sighted(t, shim_acq_get(parent_acq, id, c->id, op, how, room));
 	}
-	remember(t, signature);
+	shim_seen_add_tag(t, signature);
 	t->busy = 0;
 	errno = saved;
 }
@@ -266,35 +226,40 @@ static bool grow_held(struct shim_thread *t)
 }
 
 /* What shim_want compares with the next time. */
-static inline void remember_last(struct shim_thread *t, struct shim_context *c, void *lock, uint32_t generation,
-                                 uint64_t parent, uint64_t signature)
+static inline void remember_last(struct shim_thread *t, struct shim_context *c, const struct shim_pair *pair)
 {
 	c->last_lock = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
-	c->last_parent = parent;
-	c->last_era = t->salt ^ generation;
-	c->last_signature = signature;
+	c->last_parent = pair->parent;
+	c->last_era = t->salt ^ pair->generation;
+	c->last_signature = pair->signature;
 	atomic_signal_fence(memory_order_seq_cst);
-	c->last_lock = lock;
+	c->last_lock = pair->lock;
+}
+
+static inline struct shim_pair pair_of(uint64_t parent, const void *lock, uint32_t context, uint32_t how)
+{
+	struct shim_pair pair = {parent, 0, lock, shim_generation_of(lock), context};
+	pair.signature = shim_mix(parent, lock, pair.generation, context, how);
+	return pair;
 }
 
 uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c)
 {
-	uint32_t index = t->depth, generation = shim_generation_of(lock);
+	uint32_t index = t->depth;
 	struct shim_held *e = &t->held[index];
-	uint64_t parent = e[-1].signature;
-	uint64_t signature = shim_mix(parent, lock, generation, c->id, c->how);
+	const struct shim_pair pair = pair_of(e[-1].signature, lock, c->id, c->how);
 	if (SHIM_UNLIKELY(c->epoch != atomic_load_explicit(&shim_code_epoch, memory_order_relaxed) ||
 	                  atomic_load_explicit(&foreign_count, memory_order_relaxed) || t->busy ||
-	                  !(passed_over(c) || tag_seen(t, signature))))
+	                  !(passed_over(c) || shim_seen(t, &pair))))
 		return shim_want_slow(t, lock, c->slot, c->how);
 	t->depth = index + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	e->lock = lock;
-	e->signature = signature;
+	e->signature = pair.signature;
 	e->context = c->id;
 	e->acq = 0;
-	remember_last(t, c, lock, generation, parent, signature);
+	remember_last(t, c, &pair);
 	return index;
 }
 
@@ -310,19 +275,18 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	if (!t->busy)
 		drop_foreign_released(t);
 	uint32_t index = t->depth;
-	uint32_t generation = shim_generation_of(lock);
-	uint64_t parent = signature_below(t, index);
+	const struct shim_pair pair = pair_of(signature_below(t, index), lock, c->id, how);
 	t->depth = index + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	struct shim_held *e = &t->held[index];
 	*e = (struct shim_held){.lock = lock, .context = c->id, .how = how};
-	e->signature = shim_mix(parent, lock, generation, c->id, how);
-	note(t, index, slot, c);
+	e->signature = pair.signature;
+	note(t, index, slot, c, &pair);
 	/* Not while a recording below was interrupted: it may have been of this very place. */
 	if (!t->busy) {
 		c->last_lock = NULL;
 		c->how = (uint16_t)how;
-		remember_last(t, c, lock, generation, parent, e->signature);
+		remember_last(t, c, &pair);
 	}
 	return index;
 }

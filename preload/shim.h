@@ -93,9 +93,10 @@ struct shim_thread {
 	struct shim_context *contexts;
 	uintptr_t stack_top;       /* just past the stack's highest word, 0: not known */
 	uint64_t salt;             /* changes with the segment, so that sightings are looked at again */
-	uint32_t *tags;            /* signatures this thread has already recorded in this segment */
+	uint32_t *tags;            /* what this thread has already recorded in this segment: seen.h */
 	uint32_t tag_mask;
 	uint32_t tag_misses;
+	struct shim_matrix *matrix;
 	uint32_t busy;
 	uint32_t id;               /* in the log */
 	uint32_t segment;

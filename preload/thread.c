@@ -15,6 +15,7 @@
 #include "options.h"
 #include "process.h"
 #include "region.h"
+#include "seen.h"
 #include "tables.h"
 #include "thread.h"
 #include "unwind.h"
@@ -213,11 +214,7 @@ static void thread_ended(struct shim_thread *t)
 	t->contexts = NULL;
 	if (t->held != t->held_inline + 1)
 		shim_region_unmap(t->held - 1, SHIM_HELD_MAX * sizeof *t->held);
-	for (int i = 0; t->block && i < SHIM_TAG_GROWTHS; i++) {
-		if (t->block->grown[i])
-			shim_region_unmap(t->block->grown[i], shim_grown_tags(i) * sizeof *t->tags);
-		t->block->grown[i] = NULL;
-	}
+	shim_seen_free(t);
 	if (t->block)
 		block_push(t->block);
 	t->block = NULL;
