@@ -264,15 +264,18 @@ static const char *keep_file(struct symbols *symbols, const char *path)
 	return kept;
 }
 
-static void line_at(struct symbols *symbols, struct sym_file *file, uint64_t address, struct sym_frame *frame)
+/* By the unit itself: without .debug_aranges libdwfl would not find its line table. */
+static void line_at(struct symbols *symbols, struct sym_file *file, Dwarf_Die *unit, uint64_t address,
+                    struct sym_frame *frame)
 {
-	Dwfl_Line *line = dwfl_module_getsrc(file->module, address);
-	int number, column;
+	Dwarf_Line *line = dwarf_getsrc_die(unit, address - file->dwarf_bias);
+	int number = 0, column = 0;
 
 	if (!line)
 		return;
-	const char *source = dwfl_lineinfo(line, NULL, &number, &column, NULL, NULL);
-	frame->file = keep_file(symbols, source);
+	dwarf_lineno(line, &number);
+	dwarf_linecol(line, &column);
+	frame->file = keep_file(symbols, dwarf_linesrc(line, NULL, NULL));
 	frame->line = (unsigned)number;
 	frame->column = (unsigned)column;
 }
@@ -314,7 +317,7 @@ static size_t dwarf_frames(struct symbols *symbols, struct sym_file *file, uint6
 			continue;
 		out[count].function = symbols_die_name(symbols, &tree[i]);
 		if (count == 0)
-			line_at(symbols, file, address, &out[0]);
+			line_at(symbols, file, &unit, address, &out[0]);
 		if (tag == DW_TAG_subprogram) {
 			count++;
 			break;
@@ -338,7 +341,6 @@ static struct known_place *find_frames(struct symbols *symbols, struct sym_file 
 		if (!count) {
 			const char *name = dwfl_module_addrname(file->module, key->offset);
 			frames[0].function = name ? symbols_demangled(symbols, name) : NULL;
-			line_at(symbols, file, key->offset, &frames[0]);
 			count = 1;
 		}
 	}
