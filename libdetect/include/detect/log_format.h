@@ -10,7 +10,8 @@
  * A record starts with struct dt_rec. A writer reserves by compare-and-swap of `words` into the
  * zeroed first 8 bytes at the tail, and publishes by one release store of the whole head with its
  * type. A record of type DT_REC_RESERVED was never finished (its writer was killed): skip `words`
- * and count it. A zero head ends the log.
+ * and count it. Types not known here are skipped and counted too. A zero head before the tail is
+ * damage: the log can be used up to there.
  *
  * Ids are 32-bit, 0 is none, and are unique in their kind within one log. They need not be dense,
  * and a record may come before one that it refers to (two threads append at once): resolve

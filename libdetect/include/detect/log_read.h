@@ -4,10 +4,13 @@
 
 #include <detect/facts.h>
 
-/* Add every record of the log at `bytes` (`size` long, 8-byte aligned) to `facts` and settle them.
+/* Add every record of the log at `bytes` (`size` long, 8-byte aligned) to `facts`, which are new, and
+ * settle them. The log may be one that its process still writes: it is read as far as it got.
+ *
  * DT_ERR_NOT_A_LOG, _VERSION, _BYTE_ORDER, _TRUNCATED: nothing was read. DT_ERR_CORRUPT: the
  * records before *bad_offset were read and can be used. A log whose tail lies past the file (the
- * file was cut) is read as far as it goes and answers DT_ERR_CORRUPT. */
+ * file was cut) is read as far as it goes and answers DT_ERR_CORRUPT. DT_ERR_NOMEM: the facts can
+ * only be freed. `bad_offset` may be NULL. */
 enum dt_err dt_log_read(struct dt_facts *facts, const void *bytes, size_t size, uint64_t *bad_offset);
 
 /* The version a log says it has (for the message of DT_ERR_VERSION); 0 when too short. */
