@@ -29,7 +29,7 @@
 
 enum {
 	SHIM_CONTEXTS = 64,        /* contexts a thread remembers, by call site and stack height */
-	SHIM_VERIFY_FRAMES = 12,   /* return addresses compared with the stack at every use */
+	SHIM_VERIFY_FRAMES = 8,    /* return addresses compared with the stack at every use */
 	SHIM_HELD_INLINE = 8,
 	SHIM_HELD_MAX = 1 << 16,
 	SHIM_TAGS = 1024,          /* to begin with; a power of two */
