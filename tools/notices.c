@@ -26,12 +26,17 @@ void notices_of_facts(const struct dt_facts *facts, const char *who, struct aren
 		if (count && counter_texts[counter])
 			add(context, arena_printf(arena, "%s: %llu %s", who, count, counter_texts[counter]));
 	}
-	unsigned long long unfinished = dt_facts_unfinished(facts), dangling = dt_facts_dangling(facts);
+	unsigned long long unfinished = dt_facts_unfinished(facts), dangling = dt_facts_dangling(facts),
+	                   unknown = dt_facts_unknown(facts);
 	if (unfinished)
 		add(context,
 		    arena_printf(
 		        arena, "%s: %llu records were never finished (their thread was killed while writing)",
 		        who, unfinished));
+	if (unknown)
+		add(context,
+		    arena_printf(arena, "%s: %llu records are of kinds that this detect does not know", who,
+		                 unknown));
 	if (dangling)
 		add(context,
 		    arena_printf(
