@@ -10,7 +10,9 @@
  *   GATE_LOCK  the other comes to the lock only under a lock that the waiter holds too: that one is
  *              the bug, and is reported for itself
  *   ORDERED    create, join, barrier or once keep it apart from the wait, one way or the other
- * and what demotes: OTHER_WAKER, then CLASS_ONLY, then TIMED (the wait or the acquisition). READER_POLICY
+ * and what demotes: WORD_GIVEN (the other signals before it was seen to take the lock; or, joined, it
+ * signals under that lock: the waiter may have been told by it that the lock is needed no more),
+ * OTHER_WAKER, then CLASS_ONLY, then TIMED (the wait or the acquisition). READER_POLICY
  * is said of a finding about readers of a lock that prefers writers. The tier is POSSIBLE: that the
  * other needs the lock before it ends the wait was not shown.
  *
@@ -30,6 +32,7 @@ static const enum dt_reason reason_of[] = {
     [DT_WAIT_TRIES] = DT_REASON_TRY,
     [DT_WAIT_GATE] = DT_REASON_GATE_LOCK,
     [DT_WAIT_ORDERED] = DT_REASON_ORDERED,
+    [DT_WAIT_WORD_GIVEN] = DT_REASON_WORD_GIVEN,
     [DT_WAIT_OTHER_WAKER] = DT_REASON_OTHER_WAKER,
     [DT_WAIT_GIVES_UP] = DT_REASON_TIMED,
     [DT_WAIT_CLASS] = DT_REASON_CLASS_ONLY,
@@ -93,7 +96,7 @@ static void close_check(struct dt_check_state *state)
 
 static int rank(enum dt_wait_worth worth)
 {
-	return worth >= DT_WAIT_POLICY ? 2 : worth >= DT_WAIT_OTHER_WAKER;
+	return worth >= DT_WAIT_POLICY ? 2 : worth >= DT_WAIT_WORD_GIVEN;
 }
 
 static uint32_t waited_for(const struct dt_check_state *state, const struct dt_wait_case *found)

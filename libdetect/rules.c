@@ -110,6 +110,8 @@ static const struct {
     [DT_REASON_CLASS_ONLY] = {"class-only",
                               "over the memory budget locks were recorded by where they were made: "
                               "these may be different objects"},
+    [DT_REASON_WORD_GIVEN] = {"word-given", "the thread waited for signals before it was seen to take this lock, or under it: the "
+                                            "wait may always come after its last need"},
     [DT_REASON_OTHER_WAKER] = {"other-waker", "another thread signals too and was not seen to need the lock"},
 };
 

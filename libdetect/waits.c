@@ -19,6 +19,7 @@ void dt_waits_fini(struct dt_waits *waits)
 	dt_vec_fini(&waits->acts, waits->alloc);
 	dt_vec_fini(&waits->next_act, waits->alloc);
 	dt_vec_fini(&waits->waits, waits->alloc);
+	dt_vec_fini(&waits->signals, waits->alloc);
 	dt_vec_fini(&waits->wakers, waits->alloc);
 	dt_vec_fini(&waits->held, waits->alloc);
 	dt_vec_fini(&waits->slots, waits->alloc);
@@ -45,6 +46,12 @@ static enum dt_err add_node(struct dt_waits *waits, uint32_t node)
 		else
 			waits->next_act.at[act->last] = node;
 		act->last = node;
+	}
+	if (n->op == DT_OP_COND_SIGNAL && n->parent != DT_NONE) {
+		uint32_t *signal = dt_vec_push(&waits->signals, waits->alloc);
+		if (!signal)
+			return DT_ERR_NOMEM;
+		*signal = node;
 	}
 	if (!is_wait(n) || n->parent == DT_NONE)
 		return DT_OK;
@@ -242,6 +249,10 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 		if (worth > DT_WAIT_ORDERED &&
 		    (waker->ordered || is_ordered(waits, acq->segments[i], segment)))
 			worth = DT_WAIT_ORDERED;
+		/* Nodes are numbered as they came: it had signalled already when it first needed this. */
+		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE && waker->node < need &&
+		    waits->tree->nodes.at[best->wait_node].op == DT_OP_COND_WAIT)
+			worth = DT_WAIT_WORD_GIVEN;
 		if (worth <= best->worth)
 			continue;
 		best->worth = worth;
@@ -250,6 +261,27 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 		best->wake_node = waker->node;
 		best->reason_lock = worth == DT_WAIT_ORDERED ? 0 : reason_lock;
 	}
+}
+
+/* Was the thread seen to signal under the lock? Then who joins it under the same lock may do so on its
+ * word that it is done: a flag or a counter that the lock guards. */
+static bool gave_its_word(struct dt_waits *waits, uint32_t thread, uint32_t vertex)
+{
+	for (uint32_t i = 0; i < waits->signals.count; i++) {
+		const struct dt_acq *acq = acq_of(waits, waits->signals.at[i]);
+		bool holds = false, his = false;
+
+		if (!dt_tree_held(waits->tree, waits->signals.at[i]))
+			continue;
+		for (uint32_t k = 0; k < waits->tree->held.count; k++)
+			holds |= waits->tree->held.at[k].vertex == vertex;
+		for (uint32_t k = 0; holds && k < acq->segment_count; k++)
+			his |= thread_of(waits, acq->segments[k]) == thread;
+		waits->steps += 1 + waits->tree->held.count;
+		if (his)
+			return true;
+	}
+	return false;
 }
 
 /* Does a thread signal that does not need the lock? */
@@ -276,6 +308,11 @@ static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock
 	}
 	if (best.worth == DT_WAIT_NOTHING)
 		return DT_OK;
+	if (best.worth > DT_WAIT_WORD_GIVEN && waits->tree->nodes.at[node].op == DT_OP_JOIN &&
+	    gave_its_word(waits, best.other, lock->vertex)) {
+		best.worth = DT_WAIT_WORD_GIVEN;
+		best.reason_lock = 0;
+	}
 	if (best.worth > DT_WAIT_OTHER_WAKER && waits->tree->nodes.at[node].op == DT_OP_COND_WAIT &&
 	    has_other_waker(waits)) {
 		best.worth = DT_WAIT_OTHER_WAKER;

@@ -16,7 +16,8 @@ enum dt_wait_worth {
 	DT_WAIT_TRIES,
 	DT_WAIT_GATE,
 	DT_WAIT_ORDERED,
-	DT_WAIT_OTHER_WAKER, /* from here on a note, */
+	DT_WAIT_WORD_GIVEN, /* from here on a note, */
+	DT_WAIT_OTHER_WAKER,
 	DT_WAIT_GIVES_UP,
 	DT_WAIT_CLASS,
 	DT_WAIT_POLICY, /* and from here on a finding */
@@ -47,6 +48,7 @@ struct dt_waits {
 	DT_VEC(struct dt_list) acts;    /* by vertex: what was done to it, */
 	DT_VEC(uint32_t) next_act;      /* by node: the next of that */
 	DT_VEC(uint32_t) waits;         /* nodes */
+	DT_VEC(uint32_t) signals;       /* nodes, with something held */
 	DT_VEC(struct dt_waker) wakers; /* of the wait at hand */
 	DT_VEC(struct dt_held) held;    /* during it */
 	struct dt_idmap waker_of;       /* thread to its index in `slots`, + 1 */
