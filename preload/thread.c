@@ -211,7 +211,9 @@ static void thread_ended(struct shim_thread *t)
 	t->capacity = 0;
 	t->depth = 0;
 	t->state = SHIM_THREAD_GONE;
+	/* The block is another thread's from here on: a late malloc or free must not write to it. */
 	t->contexts = NULL;
+	t->allocations = NULL;
 	if (t->held != t->held_inline + 1)
 		shim_region_unmap(t->held - 1, SHIM_HELD_MAX * sizeof *t->held);
 	shim_seen_free(t);
