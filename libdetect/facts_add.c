@@ -177,6 +177,7 @@ static enum dt_err add_lock(struct dt_facts *f, const void *at, struct dt_rec he
 	    .block = rec.block,
 	    .block_bytes = rec.block_bytes,
 	    .alloc_stack = rec.alloc_stack,
+	    .units = rec.units,
 	    .init_stack = rec.init_stack,
 	    .first_stack = rec.first_stack,
 	    .thread = rec.thread,
@@ -238,6 +239,7 @@ enum dt_err dt_facts_apply(struct dt_facts *f, const struct dt_pending *about, b
 {
 	const struct dt_idmap *map = about->type == DT_REC_SIGHTING     ? &f->acq_ids
 	                             : about->type == DT_REC_LOCK_END   ? &f->lock_ids
+	                             : about->type == DT_REC_SEM_SIGNAL ? &f->lock_ids
 	                             : about->type == DT_REC_MODULE_END ? &f->module_ids
 	                                                                : &f->thread_ids;
 	uint32_t at = dt_idmap_find(map, about->id);
@@ -250,6 +252,9 @@ enum dt_err dt_facts_apply(struct dt_facts *f, const struct dt_pending *about, b
 		return see(f, &f->acqs.at[at - 1], about->segment);
 	case DT_REC_LOCK_END:
 		f->locks.at[at - 1].ended = true;
+		break;
+	case DT_REC_SEM_SIGNAL:
+		f->locks.at[at - 1].signal = true;
 		break;
 	case DT_REC_MODULE_END:
 		f->modules.at[at - 1].order_end = about->order;
@@ -342,6 +347,36 @@ static enum dt_err add_exec(struct dt_facts *f, const void *at, struct dt_rec he
 	return DT_OK;
 }
 
+static enum dt_err add_incident(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_incident rec = *(const struct dt_rec_incident *)at;
+	size_t parts_bytes = rec.count * sizeof(struct dt_incident_part);
+
+	if (!rec.incident || rec.incident >= DT_INCIDENTS || !rec.count || parts_bytes > bytes - sizeof rec)
+		return DT_ERR_CORRUPT;
+	const struct dt_incident_part *parts =
+	    (const void *)copy_rest(f, (const char *)at + sizeof rec, parts_bytes);
+	if (!parts)
+		return DT_ERR_NOMEM;
+	for (uint32_t i = 0; i < rec.count; i++)
+		if (!parts[i].part || parts[i].part >= DT_PARTS || parts[i].op >= DT_OPS ||
+		    parts[i].mode > DT_MODE_SHARED || parts[i].wait > DT_WAIT_TRY)
+			return DT_ERR_CORRUPT;
+	struct dt_incident_fact *incident = dt_vec_push(&f->incidents, f->alloc);
+	if (!incident)
+		return DT_ERR_NOMEM;
+	*incident = (struct dt_incident_fact){
+	    .incident = (enum dt_incident)rec.incident,
+	    .flags = head.flags,
+	    .thread = rec.thread,
+	    .time_ns = rec.time_ns,
+	    .order = f->order,
+	    .parts = parts,
+	    .part_count = rec.count,
+	};
+	return DT_OK;
+}
+
 /* One row a record type. */
 static const struct {
 	size_t bytes; /* of its struct */
@@ -362,6 +397,8 @@ static const struct {
     [DT_REC_SIGHTING] = {sizeof(struct dt_rec_sighting), add_sighting},
     [DT_REC_EXIT] = {sizeof(struct dt_rec_exit), add_exit},
     [DT_REC_EXEC] = {sizeof(struct dt_rec), add_exec},
+    [DT_REC_INCIDENT] = {sizeof(struct dt_rec_incident), add_incident},
+    [DT_REC_SEM_SIGNAL] = {sizeof(struct dt_rec_id), add_end},
 };
 
 enum dt_err dt_facts_add(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)

@@ -49,6 +49,7 @@ struct dt_facts {
 	DT_VEC(struct dt_stack) stacks;
 	DT_VEC(struct dt_lock) locks;
 	DT_VEC(struct dt_acq) acqs;
+	DT_VEC(struct dt_incident_fact) incidents;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids;
 	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */
 	DT_VEC(struct dt_pending) pending;

@@ -82,6 +82,215 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "wait. Acquisitions that create, join, barriers or once routines keep apart from the wait "
                 "do not count.",
         },
+    [DT_RULE_DEADLOCK] =
+        {
+            .id = DT_RULE_DEADLOCK,
+            .name = "deadlock",
+            .level = DT_LEVEL_ERROR,
+            .summary = "threads wait for each other in a closed circle: none of them can go on",
+            .text =
+                "This happened in the run that is reported: each thread of the circle holds what the one "
+                "before it waits for, and none of the waits has a time limit. It was found at the moment "
+                "the last wait closed the circle. Mutexes, rwlocks (also a reader that waits behind a "
+                "waiting writer), spinlocks, once routines and pthread_join count, in any mixture.\n"
+                "\n"
+                "How to read the report: for each thread the stack where it took what it holds, then the "
+                "stack where it waits. The last thread waits for what the first holds.\n"
+                "\n"
+                "How to mend it: as for lock-order-cycle (`detect explain lock-order-cycle`): one order "
+                "for all, or one lock at a time, or trylock and back off. Never join a thread while "
+                "holding a lock that it takes.\n"
+                "\n"
+                "--on-deadlock says what happens next: `report` leaves the program hung as it would be, "
+                "`exit` ends it with the report, `abort` leaves a core for the debugger, `break` makes "
+                "the closing call fail with EDEADLK so that the program can go on.",
+        },
+    [DT_RULE_SELF_DEADLOCK] =
+        {
+            .id = DT_RULE_SELF_DEADLOCK,
+            .name = "self-deadlock",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a thread waits for a lock that it holds itself",
+            .text =
+                "A thread locks a mutex (not a recursive or error-checking one) or spinlock that it has "
+                "locked before and not released, or wants to write an rwlock that it still reads, or "
+                "calls pthread_once for a routine that it is just running. It waits for itself, for "
+                "ever.\n"
+                "\n"
+                "The usual ways into it: a public function that locks calls another public function that "
+                "locks; a callback or a signal handler comes back into the module; an error path returns "
+                "without unlocking and the next call finds the lock held.\n"
+                "\n"
+                "How to mend it: split functions into a public one that locks and an inner one that "
+                "expects the lock held. Release before calling back. Release an rwlock before taking it "
+                "for writing, and look again at what was read. A recursive mutex hides the symptom: the "
+                "inner call then runs on half-changed data.",
+        },
+    [DT_RULE_STALL] =
+        {
+            .id = DT_RULE_STALL,
+            .name = "stall",
+            .level = DT_LEVEL_ERROR,
+            .summary = "every thread waits, without a time limit, for another of the same process",
+            .text =
+                "All threads of the process are in waits that only a thread of this process could end, and "
+                "none is left to do it: a lost wake-up, a missed post, a barrier with too many expected, "
+                "a join of a thread that waits.\n"
+                "\n"
+                "Nothing is said while any thread is somewhere else: in read, poll, accept, sleep, sigwait, "
+                "in a wait with a time limit, on an object shared with other processes, or where a signal "
+                "handler of the program could still post a semaphore.\n"
+                "\n"
+                "How to mend it: change the predicate of a condition under its mutex and signal after "
+                "that; wait in a loop that tests the predicate first; broadcast where more than one kind of "
+                "waiter shares a condition; count who posts and who waits on a semaphore.",
+        },
+    [DT_RULE_UNLOCK_NOT_LOCKED] =
+        {
+            .id = DT_RULE_UNLOCK_NOT_LOCKED,
+            .name = "unlock-not-locked",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a lock is released that nobody holds",
+            .text = "The behaviour is undefined: with glibc the lock's word can be left in a state in which "
+                    "two threads get in, or an rwlock's count of readers wraps round. Usual causes: two "
+                    "unlocks on an error path, an unlock after a trylock that failed, an unlock of "
+                    "another object than the one that was locked.\n"
+                    "\n"
+                    "How to mend it: release in one place per function (a cleanup label, or a scoped lock "
+                    "in C++), and only where the lock call succeeded.",
+        },
+    [DT_RULE_UNLOCK_NOT_OWNER] =
+        {
+            .id = DT_RULE_UNLOCK_NOT_OWNER,
+            .name = "unlock-not-owner",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a thread releases a lock that another thread holds",
+            .text =
+                "Only the thread that locked a mutex or rwlock may unlock it; POSIX leaves all else "
+                "undefined. It seems to work with plain mutexes in glibc, and then breaks what the owner "
+                "believes to be protected.\n"
+                "\n"
+                "How to mend it: where a lock is passed from one thread to another to signal something, "
+                "use a semaphore or a condition variable. Where it is a slip, release in the function "
+                "that locked.",
+        },
+    [DT_RULE_DESTROY_LOCKED] =
+        {
+            .id = DT_RULE_DESTROY_LOCKED,
+            .name = "destroy-locked",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a lock is destroyed while it is held",
+            .text = "The holder's unlock then works on a dead object, and on memory that may be another's "
+                    "already. glibc answers EBUSY for a mutex, which few programs look at, and nothing at "
+                    "all for an rwlock.\n"
+                    "\n"
+                    "How to mend it: make sure that no other thread can reach the object (unlink it, drop "
+                    "the last reference, join), release the lock, then destroy it.",
+        },
+    [DT_RULE_DESTROY_WAITED] =
+        {
+            .id = DT_RULE_DESTROY_WAITED,
+            .name = "destroy-waited",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a condition variable, semaphore or barrier is destroyed while threads wait on it",
+            .text = "The waiters are left on a dead object; with glibc pthread_cond_destroy itself waits "
+                    "until they are woken, which nobody can do any more.\n"
+                    "\n"
+                    "How to mend it: tell the waiters to stop, wake them (broadcast), join them, then "
+                    "destroy. Destroying directly after a broadcast that woke them all is allowed and "
+                    "is no finding.",
+        },
+    [DT_RULE_USE_DESTROYED] =
+        {
+            .id = DT_RULE_USE_DESTROYED,
+            .name = "use-destroyed",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a lock is used after it was destroyed",
+            .text = "The object was destroyed and not initialised again. What happens is undefined; often "
+                    "it seems to work until the memory is used for something else.\n"
+                    "\n"
+                    "How to mend it: usually two threads disagree about who is last. Count references, or "
+                    "join the users before the destruction; in C++, look for objects with static lifetime "
+                    "that are used by threads which outlive main.",
+        },
+    [DT_RULE_INIT_LOCKED] =
+        {
+            .id = DT_RULE_INIT_LOCKED,
+            .name = "init-locked",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a lock is initialised while it is held",
+            .text = "The initialisation throws away that the lock is held: the next thread gets in beside the "
+                    "holder. Usually the initialisation of one object runs twice, from two threads.\n"
+                    "\n"
+                    "How to mend it: initialise statically, or by pthread_once, before any thread can use "
+                    "it; destroy before initialising again.",
+        },
+    [DT_RULE_EXIT_HOLDING_LOCK] =
+        {
+            .id = DT_RULE_EXIT_HOLDING_LOCK,
+            .name = "exit-holding-lock",
+            .level = DT_LEVEL_WARNING,
+            .summary = "a thread ended while it held a lock that is not robust",
+            .text = "Nobody can release the lock any more: who wants it next waits for ever. Usual causes: "
+                    "return or pthread_exit from the middle of a critical section, cancellation without a "
+                    "cleanup handler.\n"
+                    "\n"
+                    "How to mend it: release on every way out (pthread_cleanup_push, scoped locks in C++). "
+                    "Where a thread may really die inside, use a robust mutex and repair the data on "
+                    "EOWNERDEAD.",
+        },
+    [DT_RULE_COND_MUTEX_MISMATCH] =
+        {
+            .id = DT_RULE_COND_MUTEX_MISMATCH,
+            .name = "cond-mutex-mismatch",
+            .level = DT_LEVEL_ERROR,
+            .summary = "one condition variable is waited on with different mutexes at the same time",
+            .text = "POSIX leaves this undefined: while threads wait on a condition variable, it is bound to "
+                    "their mutex. A signaller that holds one of the mutexes is not ordered with waiters "
+                    "that use the other, and wake-ups get lost.\n"
+                    "\n"
+                    "How to mend it: one mutex for one predicate and its condition variable; a second "
+                    "condition variable for what another mutex protects.",
+        },
+    [DT_RULE_COND_WAIT_UNLOCKED] =
+        {
+            .id = DT_RULE_COND_WAIT_UNLOCKED,
+            .name = "cond-wait-unlocked",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a thread waits on a condition variable without holding the mutex",
+            .text = "The predicate was tested without protection, so the signal can come between the test and "
+                    "the wait and is lost; and the wait itself unlocks a mutex that it does not hold.\n"
+                    "\n"
+                    "How to mend it: lock the mutex, test the predicate in a loop, wait with the mutex held.",
+        },
+    [DT_RULE_LOCK_HELD_AT_FORK] =
+        {
+            .id = DT_RULE_LOCK_HELD_AT_FORK,
+            .name = "lock-held-at-fork",
+            .level = DT_LEVEL_WARNING,
+            .summary = "the child of a fork uses a lock that another thread held at the fork",
+            .text = "Only the thread that calls fork lives on in the child. Locks that other threads held at "
+                    "that moment stay locked there for ever, and the data behind them may be half "
+                    "changed.\n"
+                    "\n"
+                    "How to mend it: fork before creating threads, or use posix_spawn; between fork and "
+                    "exec call async-signal-safe functions only. A library that must work on after fork "
+                    "takes its locks in pthread_atfork's prepare handler and releases them in both the "
+                    "parent's and the child's.",
+        },
+    [DT_RULE_LONG_WAIT] =
+        {
+            .id = DT_RULE_LONG_WAIT,
+            .name = "long-wait",
+            .level = DT_LEVEL_NOTE,
+            .summary = "a wait lasted longer than --long-wait allows",
+            .text = "A thread waited for a lock, or in a wait with a time limit, for longer than the limit "
+                    "given with --long-wait=SECONDS. That is no deadlock: the wait may end. The report says "
+                    "who held the lock then, where that is known.\n"
+                    "\n"
+                    "How to mend it: shorten what is done with the lock held; no input or output, no waiting "
+                    "for others there. `detect stats` shows which sites hold longest.",
+        },
 };
 
 const struct dt_rule *dt_rule_find(const char *name)
@@ -132,6 +341,11 @@ const char *dt_event_name(enum dt_event_kind kind)
 	    [DT_EVENT_ACQUIRE] = "acquire",
 	    [DT_EVENT_WAIT] = "wait",
 	    [DT_EVENT_SIGNAL] = "signal",
+	    [DT_EVENT_UNLOCK] = "unlock",
+	    [DT_EVENT_DESTROY] = "destroy",
+	    [DT_EVENT_INIT] = "init",
+	    [DT_EVENT_USE] = "use",
+	    [DT_EVENT_EXIT] = "exit",
 	};
 
 	return (unsigned)kind < DT_EVENT_KINDS ? names[kind] : "unknown";

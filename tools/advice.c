@@ -25,7 +25,7 @@ static const char *lock_name(const struct report_finding *finding, uint32_t id)
 }
 
 /* "`a`, `b` and `c`" of the cycle's locks. */
-static const char *list_locks(struct arena *arena, const struct report_finding *finding)
+const char *advice_locks(struct arena *arena, const struct report_finding *finding)
 {
 	const char *list = "";
 
@@ -90,7 +90,7 @@ static const char *cycle_message(struct arena *arena, const struct report_findin
 		                    "`%s` is wanted again by threads that hold it shared, and each waits for "
 		                    "the others to let go",
 		                    finding->locks[0].name);
-	return arena_printf(arena, "%s are locked in %s %s", list_locks(arena, finding),
+	return arena_printf(arena, "%s are locked in %s %s", advice_locks(arena, finding),
 	                    finding->cycle_lock_count == 2 ? "opposite orders" : "orders that form a circle",
 	                    by_whom(arena, finding));
 }
@@ -145,7 +145,7 @@ static const char *wait_message(struct arena *arena, const struct report_finding
 	const struct report_event *hold = nth_event(finding, DT_EVENT_HOLD, 0);
 
 	if (!wait || !hold)
-		return arena_printf(arena, "%s: %s", finding->rule->summary, list_locks(arena, finding));
+		return arena_printf(arena, "%s: %s", finding->rule->summary, advice_locks(arena, finding));
 	return arena_printf(arena, "`%s` is held during a wait for %s, and what is waited for needs `%s`",
 	                    lock_name(finding, hold->lock), wait_target(arena, finding, wait),
 	                    lock_name(finding, hold->lock));
@@ -183,6 +183,8 @@ void advice_write(struct arena *arena, struct report_finding *finding)
 		finding->advice = rows[i].advice(arena, finding);
 		return;
 	}
-	finding->message = arena_printf(arena, "%s: %s", finding->rule->summary, list_locks(arena, finding));
+	if (advice_of_incident(arena, finding))
+		return;
+	finding->message = arena_printf(arena, "%s: %s", finding->rule->summary, advice_locks(arena, finding));
 	finding->advice = arena_printf(arena, "See `detect explain %s`.", finding->rule->name);
 }

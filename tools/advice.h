@@ -11,4 +11,10 @@ void advice_write(struct arena *arena, struct report_finding *finding);
 /* "thread 3 "teller" (teller_main)"; how the report calls a thread. */
 const char *advice_thread(struct arena *arena, const struct report_thread *thread);
 
+/* The same for what the shim saw happen (advice_incidents.c). False: no row for its rule. */
+bool advice_of_incident(struct arena *arena, struct report_finding *finding);
+
+/* "`a`, `b` and `c`" of the finding's own locks. */
+const char *advice_locks(struct arena *arena, const struct report_finding *finding);
+
 #endif

@@ -100,6 +100,12 @@ static json_t *event_object(struct document *document, const struct report_event
 	set(object, "lock", event->lock ? json_integer(event->lock) : json_null());
 	if (event->other_thread)
 		set(object, "other_thread", json_integer(event->other_thread));
+	if (event->other_lock)
+		set(object, "other_lock", json_integer(event->other_lock));
+	if (event->pid)
+		set(object, "pid", json_integer(event->pid));
+	if (event->since_ns)
+		set(object, "since_ns", json_integer((json_int_t)event->since_ns));
 	set(object, "mode", json_string(event->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
 	set(object, "wait",
 	    (unsigned)event->wait <= DT_WAIT_TRY ? json_string(waits[event->wait]) : json_null());
@@ -107,6 +113,44 @@ static json_t *event_object(struct document *document, const struct report_event
 	set(object, "stack", stack_array(document, &event->stack));
 	set(object, "truncated", json_boolean(event->stack.truncated));
 	return object;
+}
+
+/* The wait-for cycle of an actual deadlock: who holds what and waits for what of whom. */
+static json_t *wait_cycle(const struct report_finding *finding)
+{
+	json_t *state = json_object(), *cycle = json_array();
+
+	for (size_t i = 0; i < finding->event_count; i++) {
+		const struct report_event *event = &finding->events[i];
+		json_t *step, *holds;
+
+		if (event->kind != DT_EVENT_ACQUIRE && event->kind != DT_EVENT_WAIT)
+			continue;
+		step = json_object();
+		holds = json_array();
+		for (size_t h = 0; h < event->holding_count; h++)
+			append(holds, json_integer(event->holding[h]));
+		set(step, "thread", json_integer(event->thread));
+		set(step, "holds", holds);
+		set(step, "waits_for_lock", event->lock ? json_integer(event->lock) : json_null());
+		set(step, "waits_for_thread",
+		    event->other_thread ? json_integer(event->other_thread) : json_null());
+		append(cycle, step);
+	}
+	set(state, "cycle", cycle);
+	return state;
+}
+
+static json_t *state_object(const struct report_finding *finding)
+{
+	switch (finding->rule->id) {
+	case DT_RULE_DEADLOCK:
+	case DT_RULE_SELF_DEADLOCK:
+	case DT_RULE_STALL:
+		return wait_cycle(finding);
+	default:
+		return json_null();
+	}
 }
 
 static json_t *finding_object(struct document *document, const struct report *report,
@@ -136,7 +180,11 @@ static json_t *finding_object(struct document *document, const struct report *re
 	set(object, "locks", locks);
 	set(object, "threads", threads);
 	set(object, "events", events);
-	set(object, "state", json_null());
+	if (finding->happened) {
+		set(object, "time_ns", json_integer((json_int_t)finding->time_ns));
+		set(object, "broken", json_boolean(finding->broken));
+	}
+	set(object, "state", state_object(finding));
 	return object;
 }
 

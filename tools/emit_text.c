@@ -117,6 +117,15 @@ static const char *lock_words(struct arena *arena, const struct report_finding *
 	return arena_printf(arena, "`%s`", lock ? lock->name : "?");
 }
 
+/* " for 1.250 s" when the finding happened and the event's beginning is known. */
+static const char *since_words(struct arena *arena, const struct report_finding *finding,
+                               const struct report_event *event)
+{
+	if (!event->since_ns || event->since_ns > finding->time_ns)
+		return "";
+	return arena_printf(arena, " since %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
+}
+
 /* "holding `a`, acquired here:" and its like; for an event whose stack follows. */
 static const char *event_words(struct arena *arena, const struct report_finding *finding,
                                const struct report_event *event)
@@ -128,19 +137,34 @@ static const char *event_words(struct arena *arena, const struct report_finding 
 	const char *shared = event->mode == DT_MODE_SHARED ? " for reading" : "";
 	const char *wait = (unsigned)event->wait <= DT_WAIT_TRY ? waits[event->wait] : "";
 	const struct report_thread *other = model_thread(finding, event->other_thread);
+	const char *since = since_words(arena, finding, event);
 
 	switch (event->kind) {
 	case DT_EVENT_HOLD:
-		return arena_printf(arena, "holding %s%s, acquired here:", lock, shared);
+		return arena_printf(arena, "holding %s%s%s, acquired here:", lock, shared, since);
 	case DT_EVENT_ACQUIRE:
-		return arena_printf(arena, "wants %s%s%s here:", lock, shared, wait);
+		return arena_printf(arena, "%s %s%s%s%s here:", finding->happened ? "waits for" : "wants", lock,
+		                    shared, wait, since);
 	case DT_EVENT_WAIT:
 		if (event->other_thread && other)
-			return arena_printf(arena,
-			                    "waits for the end of %s here:", advice_thread(arena, other));
-		return arena_printf(arena, "waits on %s%s here:", lock, wait);
+			return arena_printf(arena, "waits for the end of %s%s here:",
+			                    advice_thread(arena, other), since);
+		if (event->other_lock)
+			return arena_printf(arena, "waits on %s with the mutex %s%s here:", lock,
+			                    lock_words(arena, finding, event->other_lock), since);
+		return arena_printf(arena, "waits on %s%s%s here:", lock, wait, since);
 	case DT_EVENT_SIGNAL:
 		return arena_printf(arena, "signals %s here:", lock);
+	case DT_EVENT_UNLOCK:
+		return arena_printf(arena, "releases %s here:", lock);
+	case DT_EVENT_DESTROY:
+		return arena_printf(arena, "destroys %s here:", lock);
+	case DT_EVENT_INIT:
+		return arena_printf(arena, "initialises %s here:", lock);
+	case DT_EVENT_USE:
+		return arena_printf(arena, "uses %s here:", lock);
+	case DT_EVENT_EXIT:
+		return "ended here:";
 	case DT_EVENT_KINDS:
 		break;
 	}

@@ -38,7 +38,7 @@ static void collect_locks(struct resolve *resolve, struct report_finding *findin
 
 	for (uint32_t i = 0; i < found->event_count; i++) {
 		held_locks(&found->events[i], &held);
-		most += 1 + held;
+		most += 2 + held;
 	}
 	finding->locks = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->locks));
 	for (uint32_t i = 0; i < found->lock_count; i++)
@@ -47,6 +47,7 @@ static void collect_locks(struct resolve *resolve, struct report_finding *findin
 	for (uint32_t i = 0; i < found->event_count; i++) {
 		const uint32_t *holding = held_locks(&found->events[i], &held);
 		add_lock(resolve, finding, found->events[i].lock);
+		add_lock(resolve, finding, found->events[i].other_lock);
 		for (uint32_t h = 0; h < held; h++)
 			add_lock(resolve, finding, holding[h]);
 	}
@@ -82,6 +83,9 @@ static struct report_event resolve_event(struct resolve *resolve, const struct d
 	    .thread = event->thread,
 	    .lock = event->lock,
 	    .other_thread = event->other_thread,
+	    .other_lock = event->other_lock,
+	    .pid = event->pid,
+	    .since_ns = event->since_ns,
 	    .op = event->op,
 	    .mode = event->mode,
 	    .wait = event->wait,
@@ -100,6 +104,9 @@ struct report_finding finding_resolve(struct resolve *resolve, const struct dt_f
 	    .tier = found->tier,
 	    .reason = found->reason,
 	    .filtered = found->filtered,
+	    .happened = found->happened,
+	    .broken = found->broken,
+	    .time_ns = found->time_ns,
 	    .count = found->count ? found->count : 1,
 	    .event_count = found->event_count,
 	};

@@ -51,6 +51,9 @@ struct report_event {
 	uint32_t thread;       /* struct report_thread.id */
 	uint32_t lock;         /* struct report_lock.id; 0: none */
 	uint32_t other_thread; /* the thread that is joined; 0: none */
+	uint32_t other_lock;   /* condition waits: the mutex, where it matters; 0: none */
+	int32_t pid;           /* whose ids these are; 0: the finding's process's */
+	uint64_t since_ns;     /* when it began; 0: not known */
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
@@ -79,7 +82,10 @@ struct report_finding {
 	const char *reason_lock; /* name, or NULL */
 	bool known;              /* in the baseline */
 	bool suppressed;
-	size_t process; /* index: where it was seen first */
+	bool happened;    /* the shim saw it happen */
+	bool broken;      /* deadlock: the closing call was refused */
+	uint64_t time_ns; /* when it happened; 0: not known */
+	size_t process;   /* index: where it was seen first */
 	uint64_t count;
 	const char *fingerprint;
 	const char *message;       /* one sentence */

@@ -103,7 +103,7 @@ static void test_wrong_lines(void **state)
 		const char *text, *why;
 	} rows[] = {
 	    {"nonsense", "f:1: expected 'RULE:PATTERN' or '{', not 'nonsense'"},
-	    {"\n dedlock : x", "f:2: no rule 'dedlock'"},
+	    {"\n dedlock : x", "f:2: no rule 'dedlock'; did you mean 'deadlock'?"},
 	    {"lock-order-cylce:x", "f:1: no rule 'lock-order-cylce'; did you mean 'lock-order-cycle'?"},
 	    {"deadlock:  ", "f:1: no pattern after 'deadlock'"},
 	    {"{\n}", "f:2: a block without a condition would leave out everything"},

@@ -60,6 +60,8 @@ struct dt_lock {
 	enum dt_lock_kind kind;
 	enum dt_lock_place place;
 	uint32_t flags;
+	uint32_t units;         /* semaphore: its value at init; 0: not known */
+	bool signal;            /* semaphore: posted by threads that did not wait: orders nothing as a lock */
 	uint64_t address, block, block_bytes;
 	uint32_t alloc_stack, init_stack, first_stack, thread;
 	uint32_t order;
@@ -77,6 +79,17 @@ struct dt_acq {
 	                           * leave out what has none */
 	uint32_t *segments;       /* sightings, each once, in the order they were seen */
 	uint32_t segment_count;
+};
+
+/* What the shim saw happen. Parts may name threads, locks and stacks that are not there. */
+struct dt_incident_fact {
+	enum dt_incident incident;
+	uint32_t flags;
+	uint32_t thread;
+	uint64_t time_ns;
+	uint32_t order;
+	const struct dt_incident_part *parts;
+	uint32_t part_count;
 };
 
 struct dt_process {
@@ -132,6 +145,8 @@ const struct dt_module *dt_facts_module_nth(const struct dt_facts *facts, uint32
 const struct dt_thread *dt_facts_thread_nth(const struct dt_facts *facts, uint32_t index);
 const struct dt_lock *dt_facts_lock_nth(const struct dt_facts *facts, uint32_t index);
 const struct dt_acq *dt_facts_acq_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_incident_count(const struct dt_facts *facts);
+const struct dt_incident_fact *dt_facts_incident_nth(const struct dt_facts *facts, uint32_t index);
 
 /* The module that held `address` when record number `order` was written; NULL when none did. */
 const struct dt_module *dt_facts_module_at(const struct dt_facts *facts, uint64_t address, uint32_t order);

@@ -31,6 +31,20 @@ const char *dt_reason_text(enum dt_reason reason);
 enum dt_rule_id {
 	DT_RULE_LOCK_ORDER_CYCLE,
 	DT_RULE_WAIT_WHILE_HOLDING,
+	DT_RULE_DEADLOCK,
+	DT_RULE_SELF_DEADLOCK,
+	DT_RULE_STALL,
+	DT_RULE_UNLOCK_NOT_LOCKED,
+	DT_RULE_UNLOCK_NOT_OWNER,
+	DT_RULE_DESTROY_LOCKED,
+	DT_RULE_DESTROY_WAITED,
+	DT_RULE_USE_DESTROYED,
+	DT_RULE_INIT_LOCKED,
+	DT_RULE_EXIT_HOLDING_LOCK,
+	DT_RULE_COND_MUTEX_MISMATCH,
+	DT_RULE_COND_WAIT_UNLOCKED,
+	DT_RULE_LOCK_HELD_AT_FORK,
+	DT_RULE_LONG_WAIT,
 	DT_RULES
 };
 
@@ -50,14 +64,22 @@ enum dt_event_kind {
 	DT_EVENT_ACQUIRE,  /* wants `lock` at `stack` while holding `holding` */
 	DT_EVENT_WAIT,     /* waits on `lock` (condition, barrier) or joins `other_thread` at `stack` */
 	DT_EVENT_SIGNAL,   /* signals `lock` at `stack` */
+	DT_EVENT_UNLOCK,   /* releases `lock` at `stack` */
+	DT_EVENT_DESTROY,  /* destroys `lock` at `stack` */
+	DT_EVENT_INIT,     /* initialises `lock` at `stack` */
+	DT_EVENT_USE,      /* does `op` to `lock` at `stack` */
+	DT_EVENT_EXIT,     /* the thread ends */
 	DT_EVENT_KINDS
 };
-const char *dt_event_name(enum dt_event_kind kind);  /* "hold", "acquire", "wait", "signal" */
+const char *dt_event_name(enum dt_event_kind kind);  /* "hold", "acquire", "wait", "signal", ... */
 
 struct dt_event {
 	enum dt_event_kind kind;
 	uint32_t thread, lock, stack;
 	uint32_t other_thread;     /* joins: the thread waited for */
+	uint32_t other_lock;       /* condition waits: the mutex, where it matters */
+	int32_t pid;               /* whose ids these are; 0: the finding's process's */
+	uint64_t since_ns;         /* when it began, by the log's clock; 0: not known */
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
@@ -72,6 +94,9 @@ struct dt_finding {
 	enum dt_reason reason;     /* why filtered or demoted; NONE for a plain finding */
 	bool filtered;             /* true: no finding, shown by --verbose only */
 	uint32_t reason_lock;      /* gate lock, rwlock: the lock the reason speaks of, or 0 */
+	bool happened;             /* the shim saw it happen, and has said so: no analysis */
+	bool broken;               /* deadlock: the closing call was refused, the program went on */
+	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
 	uint32_t count;            /* how many instances this stands for (same code places, other objects) */
 	uint32_t *locks;           /* the cycle's locks in order, canonical rotation */
 	uint32_t lock_count;

@@ -81,6 +81,8 @@ enum dt_rec_type {
 	DT_REC_SIGHTING,      /* struct dt_rec_sighting */
 	DT_REC_EXIT,          /* struct dt_rec_exit: ended by exit or _exit */
 	DT_REC_EXEC,          /* struct dt_rec head only: replaced itself by exec */
+	DT_REC_INCIDENT,      /* struct dt_rec_incident; then `count` struct dt_incident_part */
+	DT_REC_SEM_SIGNAL,    /* struct dt_rec_id: a semaphore that threads post without having waited: no lock */
 	DT_REC_TYPES
 };
 
@@ -161,7 +163,7 @@ struct dt_rec_lock {
 	struct dt_rec head;      /* flags: enum dt_lock_flag */
 	uint32_t id;
 	uint8_t kind, place;     /* enum dt_lock_kind, enum dt_lock_place */
-	uint16_t zero;
+	uint16_t units;          /* semaphore: its value at init, 65535 at most; 0: a signal, or not known */
 	uint64_t address;
 	uint64_t block;          /* heap: address of its allocation, when known */
 	uint64_t block_bytes;    /* heap: size of its allocation, when known */
@@ -179,6 +181,8 @@ enum dt_op {
 	DT_OP_COND_SIGNAL,  /* signal or broadcast on `lock` while holding the parent chain */
 	DT_OP_JOIN,         /* joined thread `lock` (a thread id) while holding the parent chain */
 	DT_OP_BARRIER_WAIT, /* waited at barrier `lock` while holding the parent chain */
+	DT_OP_SEM_WAIT,     /* waited on semaphore `lock`, a signal, while holding the parent chain */
+	DT_OP_SEM_POST,     /* posted it while holding the parent chain */
 	DT_OPS
 };
 
@@ -208,6 +212,56 @@ struct dt_rec_exit {
 	struct dt_rec head;
 	int32_t status;
 	uint32_t zero;
+};
+
+/* What the shim itself saw happen, at the moment it did. The parts' order is told with each. */
+enum dt_incident {
+	DT_INCIDENT_DEADLOCK = 1,        /* for each thread of the closed cycle: BLOCKED, then HELD for what it holds */
+	DT_INCIDENT_SELF_DEADLOCK,       /* BLOCKED, then HELD */
+	DT_INCIDENT_STALL,               /* as DEADLOCK, for every thread of the process */
+	DT_INCIDENT_UNLOCK_NOT_LOCKED,   /* UNLOCK */
+	DT_INCIDENT_UNLOCK_NOT_OWNER,    /* UNLOCK, then HELD by the owner if known */
+	DT_INCIDENT_DESTROY_LOCKED,      /* DESTROY, then HELD if known */
+	DT_INCIDENT_DESTROY_WAITED,      /* DESTROY, then BLOCKED for who waits */
+	DT_INCIDENT_USE_DESTROYED,       /* USE, then DESTROY */
+	DT_INCIDENT_INIT_LOCKED,         /* INIT, then HELD if known */
+	DT_INCIDENT_EXIT_HOLDING_LOCK,   /* EXIT, then HELD */
+	DT_INCIDENT_COND_MUTEX_MISMATCH, /* BLOCKED for the later wait and for the earlier one; `other_lock` is the mutex */
+	DT_INCIDENT_COND_WAIT_UNLOCKED,  /* BLOCKED; `other_lock` is the mutex */
+	DT_INCIDENT_LOCK_HELD_AT_FORK,   /* USE, then HELD by the parent's thread */
+	DT_INCIDENT_LONG_WAIT,           /* BLOCKED, then HELD by who held it, if known */
+	DT_INCIDENTS
+};
+
+enum dt_incident_flag {
+	DT_INCIDENT_BROKEN = 1,  /* deadlock: the closing call was refused (on_deadlock=break) */
+};
+
+enum dt_part {
+	DT_PART_BLOCKED = 1, /* waits for `lock`, or for the end of `other_thread`, since `since_ns` */
+	DT_PART_HELD,        /* holds `lock`, acquired at `stack`; the thread of the BLOCKED before it, unless it says */
+	DT_PART_UNLOCK, DT_PART_DESTROY, DT_PART_INIT, DT_PART_USE, DT_PART_EXIT,
+	DT_PARTS
+};
+
+struct dt_incident_part {
+	uint8_t part;            /* enum dt_part */
+	uint8_t op, mode, wait;  /* enum dt_op, dt_mode, dt_wait, where they say something */
+	uint32_t thread, lock, stack;
+	uint32_t other_thread;   /* joined: the thread that is waited for */
+	uint32_t other_lock;
+	int32_t pid;             /* whose ids these are; 0: this process's */
+	uint32_t zero;
+	uint64_t since_ns;       /* 0: not known */
+};
+
+struct dt_rec_incident {
+	struct dt_rec head;      /* flags: enum dt_incident_flag */
+	uint16_t incident;       /* enum dt_incident */
+	uint16_t count;          /* parts */
+	uint32_t thread;         /* who saw it: 0 is nobody in particular */
+	uint64_t time_ns;
+	/* struct dt_incident_part parts[count]; */
 };
 
 #endif
