@@ -11,6 +11,7 @@
 #include "names.h"
 #include "places.h"
 #include "safe.h"
+#include "words.h"
 
 #define PLAIN "\033[0m"
 #define BOLD "\033[1m"
@@ -79,21 +80,6 @@ static void print_stack(const struct emit *emit, const char *indent, const struc
 		fprintf(emit->out, "%s... (deeper frames were not kept)\n", indent);
 }
 
-static const char *created_words(struct arena *arena, const struct report_finding *finding,
-                                 const struct report_thread *thread)
-{
-	const struct report_thread *parent = model_thread(finding, thread->parent);
-	const char *where = NULL;
-
-	if (thread->created.count)
-		where = names_frame(arena, &thread->created.frames[0]);
-	if (!parent && !where)
-		return "";
-	return arena_printf(arena, ", created%s%s%s%s", parent ? " by " : "",
-	                    parent ? advice_thread(arena, parent) : "", where ? " at " : "",
-	                    where ? where : "");
-}
-
 static void print_thread(const struct emit *emit, const struct report_finding *finding, uint32_t id)
 {
 	struct text_state *state = emit->state;
@@ -106,82 +92,8 @@ static void print_thread(const struct emit *emit, const struct report_finding *f
 	fputs("\n  ", emit->out);
 	painted(emit, BOLD, words);
 	if (thread)
-		safe_print(emit->out, created_words(state->arena, finding, thread));
+		safe_print(emit->out, words_created(state->arena, finding, thread));
 	fputc('\n', emit->out);
-}
-
-static const char *lock_words(struct arena *arena, const struct report_finding *finding, uint32_t id)
-{
-	const struct report_lock *lock = model_lock(finding, id);
-
-	return arena_printf(arena, "`%s`", lock ? lock->name : "?");
-}
-
-/* " for 1.250 s" when the finding happened and the event's beginning is known. */
-static const char *since_words(struct arena *arena, const struct report_finding *finding,
-                               const struct report_event *event)
-{
-	if (!event->since_ns || event->since_ns > finding->time_ns)
-		return "";
-	return arena_printf(arena, " since %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
-}
-
-/* "holding `a`, acquired here:" and its like; for an event whose stack follows. */
-static const char *event_words(struct arena *arena, const struct report_finding *finding,
-                               const struct report_event *event)
-{
-	static const char *const waits[] = {[DT_WAIT_FOREVER] = "",
-	                                    [DT_WAIT_TIMED] = " with a time limit",
-	                                    [DT_WAIT_TRY] = " without waiting (try)"};
-	const char *lock = lock_words(arena, finding, event->lock);
-	const char *shared = event->mode == DT_MODE_SHARED ? " for reading" : "";
-	const char *wait = (unsigned)event->wait <= DT_WAIT_TRY ? waits[event->wait] : "";
-	const struct report_thread *other = model_thread(finding, event->other_thread);
-	const char *since = since_words(arena, finding, event);
-
-	switch (event->kind) {
-	case DT_EVENT_HOLD:
-		return arena_printf(arena, "holding %s%s%s, acquired here:", lock, shared, since);
-	case DT_EVENT_ACQUIRE:
-		return arena_printf(arena, "%s %s%s%s%s here:", finding->happened ? "waits for" : "wants", lock,
-		                    shared, wait, since);
-	case DT_EVENT_WAIT:
-		if (event->other_thread && other)
-			return arena_printf(arena, "waits for the end of %s%s here:",
-			                    advice_thread(arena, other), since);
-		if (event->other_lock)
-			return arena_printf(arena, "waits on %s with the mutex %s%s here:", lock,
-			                    lock_words(arena, finding, event->other_lock), since);
-		return arena_printf(arena, "waits on %s%s%s here:", lock, wait, since);
-	case DT_EVENT_SIGNAL:
-		return arena_printf(arena, "signals %s here:", lock);
-	case DT_EVENT_UNLOCK:
-		return arena_printf(arena, "releases %s here:", lock);
-	case DT_EVENT_DESTROY:
-		return arena_printf(arena, "destroys %s here:", lock);
-	case DT_EVENT_INIT:
-		return arena_printf(arena, "initialises %s here:", lock);
-	case DT_EVENT_USE:
-		return arena_printf(arena, "uses %s here:", lock);
-	case DT_EVENT_EXIT:
-		return "ended here:";
-	case DT_EVENT_KINDS:
-		break;
-	}
-	return arena_printf(arena, "%s %s here:", dt_event_name(event->kind), lock);
-}
-
-/* Locks held besides the one whose HOLD event comes before: a gate would be one of these. */
-static const char *also_held(struct arena *arena, const struct report_finding *finding,
-                             const struct report_event *event, uint32_t said)
-{
-	const char *list = "";
-
-	for (size_t i = 0; i < event->holding_count; i++)
-		if (event->holding[i] != said)
-			list = arena_printf(arena, "%s%s%s", list, *list ? ", " : "",
-			                    lock_words(arena, finding, event->holding[i]));
-	return *list ? arena_printf(arena, "also holding %s", list) : NULL;
 }
 
 static void print_events(const struct emit *emit, const struct report_finding *finding)
@@ -193,7 +105,7 @@ static void print_events(const struct emit *emit, const struct report_finding *f
 	for (size_t i = 0; i < finding->event_count; i++) {
 		const struct report_event *event = &finding->events[i];
 		const char *also =
-		    event->kind == DT_EVENT_HOLD ? NULL : also_held(state->arena, finding, event, said);
+		    event->kind == DT_EVENT_HOLD ? NULL : words_also_held(state->arena, finding, event, said);
 
 		if (edge_begins)
 			print_thread(emit, finding, event->thread);
@@ -203,7 +115,7 @@ static void print_events(const struct emit *emit, const struct report_finding *f
 			fputc('\n', emit->out);
 		}
 		fputs("    ", emit->out);
-		safe_print(emit->out, event_words(state->arena, finding, event));
+		safe_print(emit->out, words_event(state->arena, finding, event));
 		fputc('\n', emit->out);
 		print_stack(emit, "      ", &event->stack);
 		edge_begins = event->kind != DT_EVENT_HOLD;
@@ -224,7 +136,7 @@ static void print_edges_short(const struct emit *emit, const struct report_findi
 		fputs(event->kind == DT_EVENT_HOLD ? "    " : "      ", emit->out);
 		safe_print(emit->out, thread ? advice_thread(state->arena, thread) : "?");
 		fputc(' ', emit->out);
-		safe_print(emit->out, event_words(state->arena, finding, event));
+		safe_print(emit->out, words_event(state->arena, finding, event));
 		fputc(' ', emit->out);
 		safe_print(emit->out, where ? where : "(no stack was kept)");
 		fputc('\n', emit->out);
@@ -329,39 +241,6 @@ static void print_lines(const struct emit *emit, const char *const *lines, size_
 	}
 }
 
-static void print_count(FILE *out, const char *before, uint64_t count, const char *what)
-{
-	fprintf(out, "%s%" PRIu64 " %s%s", before, count, what, count == 1 ? "" : "s");
-}
-
-/* How much was seen goes with it: "no findings" over nothing promises nothing. */
-static void print_summary(const struct emit *emit)
-{
-	const struct report *report = emit->report;
-	const struct report_summary *summary = &report->summary;
-	uint64_t threads = 0, locks = 0, acquisitions = 0;
-
-	for (size_t i = 0; i < report->process_count; i++) {
-		threads += report->processes[i].threads;
-		locks += report->processes[i].locks;
-		acquisitions += report->processes[i].acquisitions;
-	}
-	fputs("SUMMARY: libdetect: ", emit->out);
-	print_count(emit->out, "", summary->levels[DT_LEVEL_ERROR], "error");
-	print_count(emit->out, ", ", summary->levels[DT_LEVEL_WARNING], "warning");
-	print_count(emit->out, ", ", summary->levels[DT_LEVEL_NOTE], "note");
-	if (summary->suppressed)
-		fprintf(emit->out, ", %zu suppressed", summary->suppressed);
-	if (summary->known)
-		fprintf(emit->out, ", %zu known", summary->known);
-	fprintf(emit->out, " (seen: %zu process%s", report->process_count,
-	        report->process_count == 1 ? "" : "es");
-	print_count(emit->out, ", ", threads, "thread");
-	print_count(emit->out, ", ", locks, "lock");
-	print_count(emit->out, ", ", acquisitions, "distinct acquisition");
-	fputs(")\n", emit->out);
-}
-
 static void end(struct emit *emit)
 {
 	struct text_state *state = emit->state;
@@ -373,7 +252,7 @@ static void end(struct emit *emit)
 	if (emit->verbose)
 		print_lines(emit, emit->report->remarks, emit->report->remark_count);
 	if (!emit->quiet || counted)
-		print_summary(emit);
+		fprintf(emit->out, "%s\n", words_summary(state->arena, emit->report));
 	arena_free(state->arena);
 	free(state);
 	emit->state = NULL;
