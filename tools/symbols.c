@@ -1,48 +1,33 @@
-/* symbols.c: files and frames.
+/* symbols.c: files and strings.
  *
  * Each file is reported to libdwfl at base 0, so addresses are link-time ones and one opened file
- * serves all processes and load addresses. Inlined frames come from the concrete scope tree, as
- * eu-addr2line -i has them: the line table gives the innermost line, each inlined call its caller's. */
+ * serves all processes and load addresses. libdwfl's own callbacks find separate debug files (by build
+ * id, by .gnu_debuglink, dwz's and .dwo files). They ask a debuginfod server only when the
+ * user's DEBUGINFOD_URLS names one. */
 #include "symbols_file.h"
 
 #include <dwarf.h>
-#include <gelf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define uthash_fatal(message) abort()
-#include <uthash.h>
-
 #include "say.h"
+#include "symbols_data.h"
+#include "symbols_frames.h"
+#include "symbols_names.h"
 
-enum { FRAMES_MAX = 64 };
+/* Beyond it a mangled name is taken as it is: what it would stand for is for nobody to read. */
+enum { MANGLED_MAX = 16384 };
 
 /* libstdc++'s, part of the C++ ABI. */
 char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *status);
 
-struct kept {
+struct sym_kept {
 	UT_hash_handle hh;
 	char text[];
-};
-
-struct known_place {
-	UT_hash_handle hh;
-	struct place_key {
-		const struct sym_file *file;
-		uint64_t offset;
-	} key;
-	size_t count;
-	struct sym_frame frames[];
-};
-
-struct symbols {
-	struct sym_file *files;
-	struct kept *kept;
-	struct known_place *places;
-	const char **warnings;
-	size_t warning_count;
 };
 
 static char *debug_path; /* NULL: libdwfl's default, :.debug:/usr/lib/debug */
@@ -56,19 +41,18 @@ static const Dwfl_Callbacks callbacks = {
 static void *must(void *block)
 {
 	if (!block)
-		say_usage("out of memory");
+		say_out_of_memory();
 	return block;
 }
 
 struct symbols *symbols_open(void)
 {
-	/* Never wait for a network server that the user did not ask for. */
 	return must(calloc(1, sizeof(struct symbols)));
 }
 
 const char *symbols_keep(struct symbols *symbols, const char *text)
 {
-	struct kept *known;
+	struct sym_kept *known;
 	size_t length = strlen(text);
 
 	HASH_FIND(hh, symbols->kept, text, length, known);
@@ -85,8 +69,9 @@ static void warn(struct symbols *symbols, const char *path, const char *what)
 	char *line = NULL;
 
 	if (asprintf(&line, "%s: %s", path, what) < 0)
-		return;
-	symbols->warnings = must(realloc(symbols->warnings, (symbols->warning_count + 1) * sizeof(*symbols->warnings)));
+		say_out_of_memory();
+	symbols->warnings =
+	    must(reallocarray(symbols->warnings, symbols->warning_count + 1, sizeof(*symbols->warnings)));
 	symbols->warnings[symbols->warning_count++] = symbols_keep(symbols, line);
 	free(line);
 }
@@ -96,28 +81,37 @@ const char *symbols_warning(struct symbols *symbols, size_t index)
 	return index < symbols->warning_count ? symbols->warnings[index] : NULL;
 }
 
+static void free_file(struct sym_file *file)
+{
+	symbols_named_free(file);
+	data_free(file);
+	units_free(file);
+	if (file->dwfl)
+		dwfl_end(file->dwfl);
+	free(file->path);
+	free(file->build_id);
+	free(file);
+}
+
 void symbols_close(struct symbols *symbols)
 {
-	struct kept *kept, *next_kept;
-	struct known_place *place, *next_place;
+	struct sym_file *file, *next_file;
+	struct sym_kept *kept, *next_kept;
 
 	if (!symbols)
 		return;
-	while (symbols->files) {
-		struct sym_file *file = symbols->files;
-		symbols->files = file->next;
-		symbols_variables_free(file);
-		if (file->dwfl)
-			dwfl_end(file->dwfl);
-		free(file->path);
-		free(file->build_id);
-		free(file);
+	frames_free(symbols);
+	HASH_ITER(hh, symbols->files, file, next_file)
+	{
+		HASH_DEL(symbols->files, file);
+		while (file) {
+			struct sym_file *other = file->same_path;
+			free_file(file);
+			file = other;
+		}
 	}
-	HASH_ITER(hh, symbols->places, place, next_place) {
-		HASH_DEL(symbols->places, place);
-		free(place);
-	}
-	HASH_ITER(hh, symbols->kept, kept, next_kept) {
+	HASH_ITER(hh, symbols->kept, kept, next_kept)
+	{
 		HASH_DEL(symbols->kept, kept);
 		free(kept);
 	}
@@ -125,32 +119,58 @@ void symbols_close(struct symbols *symbols)
 	free(symbols);
 }
 
-static bool same_build(const struct sym_file *file, const unsigned char *bits, int bytes)
+/* ---- Files. ---- */
+
+static bool same_build_id(const struct sym_file *file, const unsigned char *bits, uint32_t bytes)
 {
-	return !file->build_id_bytes || ((uint32_t)bytes == file->build_id_bytes &&
-	                                 memcmp(bits, file->build_id, file->build_id_bytes) == 0);
+	return bytes == file->build_id_bytes && (!bytes || memcmp(bits, file->build_id, bytes) == 0);
+}
+
+/* Without a recorded build id there is nothing to compare. */
+static bool same_build(const struct sym_file *file, Dwfl_Module *module)
+{
+	const unsigned char *bits = NULL;
+	GElf_Addr where;
+	int bytes = dwfl_module_build_id(module, &bits, &where);
+
+	return !file->build_id_bytes || (bytes > 0 && same_build_id(file, bits, (uint32_t)bytes));
+}
+
+/* A regular file only: of a pipe's or a device's reading there may be no end. -1: can't, and said. */
+static int open_regular(struct symbols *symbols, const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &status) != 0) {
+		warn(symbols, path, strerror(errno));
+	} else if (!S_ISREG(status.st_mode)) {
+		warn(symbols, path, "not a regular file");
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 static void open_dwfl(struct symbols *symbols, struct sym_file *file)
 {
-	const unsigned char *bits;
-	GElf_Addr where;
+	int fd = open_regular(symbols, file->path);
 
-	if (access(file->path, R_OK) < 0) {
-		warn(symbols, file->path, strerror(errno));
+	if (fd < 0)
 		return;
-	}
-	file->dwfl = dwfl_begin(&callbacks);
-	if (!file->dwfl)
-		return;
+	file->dwfl = must(dwfl_begin(&callbacks));
 	dwfl_report_begin(file->dwfl);
-	Dwfl_Module *module = dwfl_report_elf(file->dwfl, file->path, file->path, -1, 0, true);
-	dwfl_report_end(file->dwfl, NULL, NULL);
+	Dwfl_Module *module = dwfl_report_elf(file->dwfl, file->path, file->path, fd, 0, true);
 	if (!module) {
 		warn(symbols, file->path, dwfl_errmsg(-1));
-		return;
+		close(fd); /* else it is the module's */
 	}
-	if (!same_build(file, bits, dwfl_module_build_id(module, &bits, &where))) {
+	dwfl_report_end(file->dwfl, NULL, NULL);
+	if (!module)
+		return;
+	if (!same_build(file, module)) {
 		warn(symbols, file->path, "built anew since it ran: no lines for it");
 		return;
 	}
@@ -158,102 +178,86 @@ static void open_dwfl(struct symbols *symbols, struct sym_file *file)
 	file->dwarf = dwfl_module_getdwarf(module, &file->dwarf_bias);
 }
 
-/* The kernel's own, which is in no file. */
+/* The kernel's own is in none. */
 static bool has_file(const char *path)
 {
 	return *path == '/';
 }
 
-struct sym_file *symbols_file(struct symbols *symbols, const struct dt_module *module)
+static struct sym_file *new_file(struct symbols *symbols, const struct dt_module *module)
 {
-	for (struct sym_file *file = symbols->files; file; file = file->next)
-		if (strcmp(file->path, module->path) == 0 && file->build_id_bytes == module->build_id_bytes &&
-		    memcmp(file->build_id, module->build_id, module->build_id_bytes) == 0)
-			return file;
 	struct sym_file *file = must(calloc(1, sizeof(*file)));
+
+	file->symbols = symbols;
 	file->path = must(strdup(module->path));
-	file->build_id = must(malloc(module->build_id_bytes + 1));
-	memcpy(file->build_id, module->build_id, module->build_id_bytes);
 	file->build_id_bytes = module->build_id_bytes;
-	file->next = symbols->files;
-	symbols->files = file;
+	if (module->build_id_bytes) {
+		file->build_id = must(malloc(module->build_id_bytes));
+		memcpy(file->build_id, module->build_id, module->build_id_bytes);
+	}
 	if (has_file(file->path))
 		open_dwfl(symbols, file);
 	return file;
 }
 
+struct sym_file *symbols_file(struct symbols *symbols, const struct dt_module *module)
+{
+	struct sym_file *first, *file;
+
+	HASH_FIND_STR(symbols->files, module->path, first);
+	for (file = first; file; file = file->same_path)
+		if (same_build_id(file, module->build_id, module->build_id_bytes))
+			return file;
+	file = new_file(symbols, module);
+	if (first) {
+		file->same_path = first->same_path;
+		first->same_path = file;
+	} else {
+		HASH_ADD_KEYPTR(hh, symbols->files, file->path, strlen(file->path), file);
+	}
+	return file;
+}
+
+/* ---- Strings. ---- */
+
 const char *symbols_demangled(struct symbols *symbols, const char *name)
 {
+	bool mangled = strncmp(name, "_Z", 2) == 0 && strnlen(name, MANGLED_MAX) < MANGLED_MAX;
 	int status;
-	char *plain = strncmp(name, "_Z", 2) == 0 ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
+	char *plain = mangled ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
 	const char *kept = symbols_keep(symbols, plain ? plain : name);
 
 	free(plain);
 	return kept;
 }
 
-const char *symbols_die_name(struct symbols *symbols, Dwarf_Die *die)
-{
-	Dwarf_Attribute attribute;
-	const char *linkage = NULL;
-
-	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) ||
-	    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute))
-		linkage = dwarf_formstring(&attribute);
-	const char *name = linkage ? linkage : dwarf_diename(die);
-	return name ? symbols_demangled(symbols, name) : NULL;
-}
-
-/* clang writes no .debug_aranges by itself: then every unit is asked. */
-bool symbols_unit_at(struct sym_file *file, uint64_t address, Dwarf_Die *unit)
-{
-	Dwarf_Addr bias;
-	Dwarf_Die *found = dwfl_module_addrdie(file->module, address, &bias);
-
-	if (found) {
-		*unit = *found;
-		return true;
-	}
-	found = NULL;
-	while ((found = dwfl_module_nextcu(file->module, found, &bias))) {
-		if (dwarf_haspc(found, address - bias) > 0) {
-			*unit = *found;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* "./src/../x.c" and "src/x.c" are one file: fold "." and "..". In place. */
+/* Fold "." and ".." ("./src/../x.c" and "x.c" are one file), in place: it only gets shorter. */
 static void normalise(char *path)
 {
-	char *parts[256], *to = path, *save;
-	size_t count = 0;
 	bool absolute = *path == '/';
-	char *copy = must(strdup(path));
+	char *begin = path + absolute, *to = begin, *from = begin;
 
-	for (char *part = strtok_r(copy, "/", &save); part && count < 256; part = strtok_r(NULL, "/", &save)) {
-		if (strcmp(part, ".") == 0)
-			continue;
-		if (strcmp(part, "..") == 0 && count && strcmp(parts[count - 1], "..") != 0)
-			count--;
-		else
-			parts[count++] = part;
-	}
-	if (absolute)
-		*to++ = '/';
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(parts[i]);
-		if (i)
-			*to++ = '/';
-		memcpy(to, parts[i], length);
-		to += length;
+	while (*from) {
+		size_t length = strcspn(from, "/");
+		char *last = to; /* the part before, if there is one */
+		while (last > begin && last[-1] != '/')
+			last--;
+		bool above = to > begin && !(to - last == 2 && memcmp(last, "..", 2) == 0);
+		if (length == 2 && memcmp(from, "..", 2) == 0 && (above || absolute)) {
+			to = last > begin ? last - 1 : begin;
+		} else if (length && !(length == 1 && *from == '.')) {
+			if (to > begin)
+				*to++ = '/';
+			memmove(to, from, length);
+			to += length;
+		}
+		from += length;
+		from += *from == '/';
 	}
 	*to = '\0';
-	free(copy);
 }
 
-static const char *keep_file(struct symbols *symbols, const char *path)
+const char *symbols_keep_path(struct symbols *symbols, const char *path)
 {
 	if (!path)
 		return NULL;
@@ -264,114 +268,18 @@ static const char *keep_file(struct symbols *symbols, const char *path)
 	return kept;
 }
 
-/* By the unit itself: without .debug_aranges libdwfl would not find its line table. */
-static void line_at(struct symbols *symbols, struct sym_file *file, Dwarf_Die *unit, uint64_t address,
-                    struct sym_frame *frame)
+/* Of the unit that the attribute was written in. From DWARF 5 on file 0 is one too. */
+const char *symbols_path_of(struct symbols *symbols, Dwarf_Attribute *file)
 {
-	Dwarf_Line *line = dwarf_getsrc_die(unit, address - file->dwarf_bias);
-	int number = 0, column = 0;
-
-	if (!line)
-		return;
-	dwarf_lineno(line, &number);
-	dwarf_linecol(line, &column);
-	frame->file = keep_file(symbols, dwarf_linesrc(line, NULL, NULL));
-	frame->line = (unsigned)number;
-	frame->column = (unsigned)column;
-}
-
-static unsigned constant(Dwarf_Die *die, unsigned name)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-
-	return dwarf_attr(die, name, &attribute) && dwarf_formudata(&attribute, &value) == 0 ? (unsigned)value : 0;
-}
-
-/* The place that an inlined instance was called from. */
-static void call_site(struct symbols *symbols, Dwarf_Die *unit, Dwarf_Die *inlined, struct sym_frame *caller)
-{
+	Dwarf_Half version;
+	Dwarf_Die unit;
 	Dwarf_Files *files;
+	Dwarf_Word index;
 	size_t count;
-	unsigned index = constant(inlined, DW_AT_call_file);
 
-	caller->line = constant(inlined, DW_AT_call_line);
-	caller->column = constant(inlined, DW_AT_call_column);
-	if (index && dwarf_getsrcfiles(unit, &files, &count) == 0 && index < count)
-		caller->file = keep_file(symbols, dwarf_filesrc(files, index, NULL, NULL));
-}
-
-/* Frames from the debug information; 0: it has none here. */
-static size_t dwarf_frames(struct symbols *symbols, struct sym_file *file, uint64_t address, struct sym_frame *out)
-{
-	Dwarf_Die unit, *scopes = NULL, *tree = NULL;
-	size_t count = 0;
-
-	if (!file->dwarf || !symbols_unit_at(file, address, &unit))
-		return 0;
-	int n = dwarf_getscopes(&unit, address - file->dwarf_bias, &scopes);
-	int depth = n > 0 ? dwarf_getscopes_die(&scopes[0], &tree) : 0;
-	for (int i = 0; i < depth && count < FRAMES_MAX - 1; i++) {
-		int tag = dwarf_tag(&tree[i]);
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		out[count].function = symbols_die_name(symbols, &tree[i]);
-		if (count == 0)
-			line_at(symbols, file, &unit, address, &out[0]);
-		if (tag == DW_TAG_subprogram) {
-			count++;
-			break;
-		}
-		out[count].inlined = true;
-		call_site(symbols, &unit, &tree[i], &out[count + 1]);
-		count++;
-	}
-	free(scopes);
-	free(tree);
-	return count;
-}
-
-static struct known_place *find_frames(struct symbols *symbols, struct sym_file *file, const struct place_key *key)
-{
-	struct sym_frame frames[FRAMES_MAX] = {{0}};
-	size_t count = 0;
-
-	if (file->module) {
-		count = dwarf_frames(symbols, file, key->offset, frames);
-		if (!count) {
-			const char *name = dwfl_module_addrname(file->module, key->offset);
-			frames[0].function = name ? symbols_demangled(symbols, name) : NULL;
-			count = 1;
-		}
-	}
-	count += !count;
-	const char *base = strrchr(file->path, '/');
-	struct known_place *place = must(calloc(1, sizeof(*place) + count * sizeof(*frames)));
-	place->key = *key;
-	place->count = count;
-	for (size_t i = 0; i < count; i++)
-		frames[i].module = base ? base + 1 : file->path;
-	memcpy(place->frames, frames, count * sizeof(*frames));
-	HASH_ADD(hh, symbols->places, key, sizeof(place->key), place);
-	return place;
-}
-
-size_t symbols_frames(struct symbols *symbols, const struct dt_module *module, uint64_t pc, bool is_return_address,
-                      struct sym_frame *out, size_t max)
-{
-	struct place_key key;
-	struct known_place *place;
-
-	memset(&key, 0, sizeof(key));
-	key.file = symbols_file(symbols, module);
-	key.offset = pc - module->bias - is_return_address;
-	HASH_FIND(hh, symbols->places, &key, sizeof(key), place);
-	if (!place)
-		place = find_frames(symbols, (struct sym_file *)key.file, &key);
-	size_t count = place->count < max ? place->count : max;
-	for (size_t i = 0; i < count; i++) {
-		out[i] = place->frames[i];
-		out[i].offset = pc - module->bias;
-	}
-	return count;
+	if (dwarf_formudata(file, &index) != 0 ||
+	    dwarf_cu_info(file->cu, &version, NULL, &unit, NULL, NULL, NULL, NULL) != 0 ||
+	    (version < 5 && !index) || dwarf_getsrcfiles(&unit, &files, &count) != 0 || index >= count)
+		return NULL;
+	return symbols_keep_path(symbols, dwarf_filesrc(files, index, NULL, NULL));
 }

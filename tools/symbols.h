@@ -17,9 +17,9 @@ struct sym_frame {
 	const char *function; /* demangled, NULL: not known */
 	const char *file;     /* as compiled, normalised; NULL: not known */
 	unsigned line, column;
-	const char *module;   /* base name of the object */
-	uint64_t offset;      /* link-time address in it */
-	bool inlined;         /* into the next frame */
+	const char *module; /* base name of the object */
+	uint64_t offset;    /* link-time address in it */
+	bool inlined;       /* into the next frame */
 };
 
 struct symbols;
@@ -29,8 +29,8 @@ void symbols_close(struct symbols *symbols);
 
 /* The source frames of a return address (or of an address itself), innermost first; at least one,
  * which has the module and offset when nothing more is known. Results are remembered. */
-size_t symbols_frames(struct symbols *symbols, const struct dt_module *module, uint64_t pc, bool is_return_address,
-                      struct sym_frame *out, size_t max);
+size_t symbols_frames(struct symbols *symbols, const struct dt_module *module, uint64_t pc,
+                      bool is_return_address, struct sym_frame *out, size_t max);
 
 /* "accounts[1].lock", "g_log_mutex", "count_lock (static in count)": what lies at a running address
  * of the module's data; NULL: no symbol. */

@@ -1,21 +1,23 @@
-/* symbols_types.h: DWARF types: the member path at an offset, structs behind pointers. */
+/* symbols_types.h: DWARF types: the member path at an offset, structs behind pointers. A type of which a
+ * unit has the declaration only is looked for in the file's others. Internal to symbols*.c. */
 #ifndef SYMBOLS_TYPES_H
 #define SYMBOLS_TYPES_H
 
-#include <elfutils/libdw.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
-/* Print ".member[3].lock" for what lies at `offset` of an object of `type`, down to a lock. */
-void types_print_path(FILE *out, Dwarf_Die *type, uint64_t offset);
+#include "symbols_file.h"
 
-/* The type behind DW_AT_type, without typedefs and qualifiers. */
-bool types_of(Dwarf_Die *die, Dwarf_Die *type);
+/* Print ".member[3].lock" for what lies at `offset` of an object of `type`, down to a lock; "+0x28" for
+ * what no member covers. */
+void types_print_path(FILE *out, struct sym_file *file, const Dwarf_Die *type, uint64_t offset);
 
-/* A pointer's target, peeled too. */
-bool types_pointed_to(Dwarf_Die *type, Dwarf_Die *target);
+/* Bytes of a type; 0: not known. */
+uint64_t types_size(struct sym_file *file, const Dwarf_Die *type);
 
-bool types_is_struct(Dwarf_Die *type);
+/* From a declaration to the definition, in place, if there is one. */
+void types_complete(struct sym_file *file, Dwarf_Die *type);
+
+/* One step through a typedef or qualifier, in place; false: it is none. */
+bool types_step(Dwarf_Die *type);
 
 #endif
