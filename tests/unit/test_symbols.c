@@ -498,6 +498,25 @@ static void test_noise(void **state)
 	unload(loaded);
 }
 
+/* What comes before the loop is known, and no walk goes round in it. */
+static void test_loops(void **state)
+{
+	struct loaded *loaded = load("loop");
+	struct sym_frame frame;
+
+	(void)state;
+	int status = in_child(&loaded->module, 0x8000);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	const char *name =
+	    symbols_global(symbols, &loaded->module, (uint64_t)(uintptr_t)entry(loaded, "loop"));
+	assert_non_null(name);
+	assert_int_equal(strncmp(name, "loop.same.same", 14), 0);
+	uint64_t function = (uint64_t)(uintptr_t)entry(loaded, "loop_function");
+	assert_int_equal(symbols_frames(symbols, &loaded->module, function, false, &frame, 1), 1);
+	assert_string_equal(frame.function, "loop_function");
+	unload(loaded);
+}
+
 /* ---- Remembered. ---- */
 
 static void test_a_million_lookups(void **state)
@@ -526,12 +545,19 @@ static void test_a_million_lookups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_frames),       TEST(test_globals),
-	    TEST(test_heap_members), TEST(test_symbol_table_only),
-	    TEST(test_stripped),     TEST(test_rebuilt_since),
-	    TEST(test_missing),      TEST(test_vdso),
-	    TEST(test_fifo),         TEST(test_two_builds_of_one_path),
-	    TEST(test_noise),        TEST(test_a_million_lookups),
+	    TEST(test_frames),
+	    TEST(test_globals),
+	    TEST(test_heap_members),
+	    TEST(test_symbol_table_only),
+	    TEST(test_stripped),
+	    TEST(test_rebuilt_since),
+	    TEST(test_missing),
+	    TEST(test_vdso),
+	    TEST(test_fifo),
+	    TEST(test_two_builds_of_one_path),
+	    TEST(test_noise),
+	    TEST(test_loops),
+	    TEST(test_a_million_lookups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
