@@ -1,7 +1,8 @@
 /* symbols_walk.h: walks over DIEs that a broken or hostile file can neither make endless nor deep.
  *
- * libdw follows DW_AT_sibling wherever it leads. A walk here takes DIEs in the order of their offsets
- * only, so that it passes each at most once. Memory: none. */
+ * libdw refuses a DW_AT_sibling that leads back, but one that leads into the subtree doubles the walk at
+ * every level. A walk here takes DIEs in the order of their offsets only, so that it passes each at
+ * most once. Memory: none. */
 #ifndef SYMBOLS_WALK_H
 #define SYMBOLS_WALK_H
 
