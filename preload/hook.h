@@ -33,6 +33,11 @@ struct shim_hook {
 	SHIM_EXPORT ret name params;                                                                           \
 	SHIM_EXPORT ret name params
 
+/* For a function that calls the real one and stands before the hook. */
+#define SHIM_HOOK_AHEAD(ret, name, params)    \
+	static ret(*shim_real_##name) params; \
+	static const struct shim_hook shim_hook_##name
+
 #define SHIM_HOOK(ret, name, params) SHIM_HOOK_VERSIONED(NULL, ret, name, params)
 
 /* The real function. Resolved at the first use by whichever hook comes first. */

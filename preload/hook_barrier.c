@@ -4,11 +4,15 @@
  * wait; after it, all of them are there. The first to leave makes the meeting point; one that finds
  * it half made takes the arrivals as its predecessors itself, and so waits for nobody. Two halves
  * are enough: when a round's first thread arrives, all have left the last but one. */
+#include <errno.h>
 #include <pthread.h>
 
+#include "block.h"
 #include "hook.h"
 #include "identity.h"
 #include "log.h"
+#include "misuse.h"
+#include "objects.h"
 #include "process.h"
 #include "region.h"
 #include "thread.h"
@@ -79,18 +83,38 @@ static void leave(struct shim_thread *t, struct barrier *b, uint32_t round)
 		shim_segment_order(t->segment, t->id, atomic_load(&segments[i]));
 }
 
+bool shim_barrier_is_complete(const void *address)
+{
+	const struct barrier *b = barrier_of(address, false);
+	return !b || !b->count || atomic_load(&b->arrivals) % b->count == 0;
+}
+
+SHIM_HOOK_AHEAD(int, pthread_barrier_wait, (pthread_barrier_t *barrier));
+
+static int wait_blocking(struct shim_thread *t, pthread_barrier_t *barrier, uintptr_t slot)
+{
+	int result;
+	SHIM_BLOCKING(result, t,
+	              (&(const struct shim_wait){.op = DT_OP_BARRIER_WAIT, .how = DT_LOCK_BARRIER, .object = barrier,
+	                                         .context = shim_context_now(t, slot)}),
+	              EDEADLK, SHIM_REAL(pthread_barrier_wait)(barrier));
+	return result;
+}
+
 SHIM_HOOK(int, pthread_barrier_wait, (pthread_barrier_t *barrier))
 {
 	struct shim_thread *t = &shim_self;
 	shim_note_op(t, DT_OP_BARRIER_WAIT, barrier, DT_LOCK_BARRIER, SHIM_SLOT());
 	struct barrier *b = t->capacity && !t->busy && shim_process_check(t) ? barrier_of(barrier, false) : NULL;
 	if (!b || !b->count || b->process != t->process)
-		return SHIM_REAL(pthread_barrier_wait)(barrier);
+		return wait_blocking(t, barrier, SHIM_SLOT());
 	uint32_t arrival = atomic_fetch_add(&b->arrivals, 1), round = arrival / b->count;
 	if (arrival % b->count == 0)
 		atomic_store(&b->meeting[round & 1], 0);
 	atomic_store(&b->segments[(round & 1) * b->count + arrival % b->count], t->segment);
-	int result = SHIM_REAL(pthread_barrier_wait)(barrier);
+	/* The last to arrive goes on at once. */
+	bool last = arrival % b->count == b->count - 1;
+	int result = last ? SHIM_REAL(pthread_barrier_wait)(barrier) : wait_blocking(t, barrier, SHIM_SLOT());
 	if (result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD)
 		leave(t, b, round);
 	return result;
@@ -113,8 +137,11 @@ SHIM_HOOK(int, pthread_barrier_init,
 
 SHIM_HOOK(int, pthread_barrier_destroy, (pthread_barrier_t *barrier))
 {
+	shim_misuse_destroy(&shim_self, barrier, DT_LOCK_BARRIER, SHIM_SLOT());
 	int result = SHIM_REAL(pthread_barrier_destroy)(barrier);
-	if (result == 0)
+	if (result == 0) {
+		shim_misuse_destroyed(&shim_self, barrier, DT_LOCK_BARRIER, SHIM_SLOT());
 		shim_identity_ended(barrier);
+	}
 	return result;
 }

@@ -1,10 +1,16 @@
-/* hook_mutex.c: pthread_mutex_t of every type. The type is read where glibc keeps it, in the object. */
+/* hook_mutex.c: pthread_mutex_t of every type. The type is read where glibc keeps it, in the object.
+ *
+ * A lock is tried first; only who would block publishes that and looks for a deadlock (block.h). */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 
+#include "block.h"
 #include "hook.h"
 #include "identity.h"
+#include "misuse.h"
+#include "objects.h"
 
 static inline bool recursive(const pthread_mutex_t *mutex)
 {
@@ -23,13 +29,62 @@ static inline bool relock(struct shim_thread *t, pthread_mutex_t *mutex)
 	return SHIM_UNLIKELY(t->depth) && SHIM_UNLIKELY(recursive(mutex)) && shim_relock(t, mutex);
 }
 
+/* One thread and a free lock: the real call can't block, and glibc saves the atomic operation. */
+static inline bool alone(const pthread_mutex_t *mutex)
+{
+	return __libc_single_threaded && shim_mutex_is_free(mutex) && !(shim_mutex_kind(mutex) & SHIM_MUTEX_PSHARED);
+}
+
+/* A robust mutex is not tried: pthread_mutex_trylock leaves one that is not recoverable locked (glibc 2.36). */
+static inline bool may_try(const pthread_mutex_t *mutex)
+{
+	return SHIM_LIKELY(!(shim_mutex_kind(mutex) & SHIM_MUTEX_ROBUST));
+}
+
+/* Taken by the caller itself: the real call returns an error. */
+static inline bool refused_anyway(const struct shim_thread *t, const pthread_mutex_t *mutex)
+{
+	return shim_mutex_owner(mutex) == t->tid && shim_mutex_knows_owner(mutex);
+}
+
+SHIM_HOOK_AHEAD(int, pthread_mutex_lock, (pthread_mutex_t *mutex));
+SHIM_HOOK_AHEAD(int, pthread_mutex_trylock, (pthread_mutex_t *mutex));
+SHIM_HOOK_AHEAD(int, pthread_mutex_timedlock, (pthread_mutex_t *mutex, const struct timespec *deadline));
+
+static int lock_blocking(struct shim_block *block, pthread_mutex_t *mutex)
+{
+	struct timespec deadline;
+	if (SHIM_UNLIKELY(shim_long_wait(&deadline))) {
+		int result = SHIM_REAL(pthread_mutex_timedlock)(mutex, &deadline);
+		if (result != ETIMEDOUT)
+			return result;
+		shim_long_wait_over(block);
+	}
+	return SHIM_REAL(pthread_mutex_lock)(mutex);
+}
+
+static __attribute__((noinline)) int lock_contended(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index)
+{
+	int result;
+	if (refused_anyway(t, mutex))
+		return SHIM_REAL(pthread_mutex_lock)(mutex);
+	SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX, index), EDEADLK, lock_blocking(&shim_b, mutex));
+	return result;
+}
+
 SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
 	if (relock(t, mutex))
 		return SHIM_REAL(pthread_mutex_lock)(mutex);
 	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX);
-	int result = SHIM_REAL(pthread_mutex_lock)(mutex);
+	int result = alone(mutex)     ? SHIM_REAL(pthread_mutex_lock)(mutex)
+	             : may_try(mutex) ? SHIM_REAL(pthread_mutex_trylock)(mutex)
+	                              : EBUSY;
+	if (SHIM_UNLIKELY(result == EBUSY))
+		result = lock_contended(t, mutex, index);
+	else if (SHIM_UNLIKELY(result == EINVAL))
+		shim_misuse_invalid(t, mutex, SHIM_SLOT());
 	shim_got(t, index, DT_LOCK_MUTEX, got(result));
 	return result;
 }
@@ -41,40 +96,46 @@ SHIM_HOOK(int, pthread_mutex_trylock, (pthread_mutex_t *mutex))
 		return SHIM_REAL(pthread_mutex_trylock)(mutex);
 	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TRY);
 	int result = SHIM_REAL(pthread_mutex_trylock)(mutex);
+	if (SHIM_UNLIKELY(result == EINVAL))
+		shim_misuse_invalid(t, mutex, SHIM_SLOT());
 	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TRY, got(result));
 	return result;
 }
 
+/* A lock call with a time limit: tried first, like the others. */
+#define TIMED_LOCK(call)                                                                                        \
+	struct shim_thread *t = &shim_self;                                                                     \
+	int result;                                                                                             \
+	if (relock(t, mutex))                                                                                   \
+		return (call);                                                                                  \
+	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TIMED);                      \
+	result = may_try(mutex) ? SHIM_REAL(pthread_mutex_trylock)(mutex) : EBUSY;                              \
+	if (result == EBUSY)                                                                                    \
+		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX | SHIM_HOW_TIMED, index), EDEADLK, \
+		              call);                                                                            \
+	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, got(result));                                        \
+	return result
+
 SHIM_HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t *mutex, const struct timespec *deadline))
 {
-	struct shim_thread *t = &shim_self;
-	if (relock(t, mutex))
-		return SHIM_REAL(pthread_mutex_timedlock)(mutex, deadline);
-	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TIMED);
-	int result = SHIM_REAL(pthread_mutex_timedlock)(mutex, deadline);
-	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, got(result));
-	return result;
+	TIMED_LOCK(SHIM_REAL(pthread_mutex_timedlock)(mutex, deadline));
 }
 
 SHIM_HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t *mutex, clockid_t clock, const struct timespec *deadline))
 {
-	struct shim_thread *t = &shim_self;
-	if (relock(t, mutex))
-		return SHIM_REAL(pthread_mutex_clocklock)(mutex, clock, deadline);
-	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TIMED);
-	int result = SHIM_REAL(pthread_mutex_clocklock)(mutex, clock, deadline);
-	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, got(result));
-	return result;
+	TIMED_LOCK(SHIM_REAL(pthread_mutex_clocklock)(mutex, clock, deadline));
 }
 
 SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
-	shim_release(&shim_self, mutex);
+	if (SHIM_UNLIKELY(!shim_release(&shim_self, mutex)))
+		shim_misuse_unlock(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 	return SHIM_REAL(pthread_mutex_unlock)(mutex);
 }
 
 SHIM_HOOK(int, pthread_mutex_init, (pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes))
 {
+	shim_misuse_init(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 	int result = SHIM_REAL(pthread_mutex_init)(mutex, attributes);
 	if (result == 0)
 		shim_identity_born(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
@@ -83,8 +144,11 @@ SHIM_HOOK(int, pthread_mutex_init, (pthread_mutex_t *mutex, const pthread_mutexa
 
 SHIM_HOOK(int, pthread_mutex_destroy, (pthread_mutex_t *mutex))
 {
+	shim_misuse_destroy(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 	int result = SHIM_REAL(pthread_mutex_destroy)(mutex);
-	if (result == 0)
+	if (result == 0) {
+		shim_misuse_destroyed(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 		shim_identity_ended(mutex);
+	}
 	return result;
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "hook.h"
+#include "objects.h"
 #include "once.h"
 #include "process.h"
 #include "thread.h"
@@ -46,17 +47,31 @@ static bool observing(struct shim_thread *t)
 	return !t->busy && (t->capacity || shim_attach(t)) && shim_process_check(t);
 }
 
-void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void))
+void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void), uintptr_t slot)
 {
 	struct shim_thread *t = &shim_self;
-	*call = (struct shim_once_call){t->once, control, routine};
+	call->outer = t->once;
+	call->control = control;
+	call->routine = routine;
+	call->running = false;
+	call->context = 0;
+	call->block.slot = NULL;
 	t->once = call;
+	/* Whether it will run the routine or wait for another that does, only the real call knows. */
+	if (shim_once_is_done(control) || !t->capacity)
+		return;
+	call->context = shim_context_now(t, slot);
+	shim_block_begin(&call->block, t,
+	                 &(const struct shim_wait){.op = DT_OP_ACQUIRE, .how = DT_LOCK_ONCE, .object = control,
+	                                           .context = call->context, .final = true});
 }
 
 void shim_once_routine(void)
 {
 	struct shim_thread *t = &shim_self;
-	const struct shim_once_call *call = t->once;
+	struct shim_once_call *call = t->once;
+	shim_block_end(&call->block);
+	call->running = true;
 	struct once *once = observing(t) ? once_of(t, call->control, true) : NULL;
 	if (once) {
 		/* Real once calls run one routine at a time: the last one has thrown. */
@@ -80,6 +95,7 @@ void shim_once_routine(void)
 void shim_once_end(struct shim_once_call *call)
 {
 	struct shim_thread *t = &shim_self;
+	shim_block_end(&call->block);
 	t->once = call->outer;
 	if (!observing(t))
 		return;
@@ -99,7 +115,7 @@ void shim_once_end(struct shim_once_call *call)
 SHIM_HOOK(int, pthread_once, (pthread_once_t *control, void (*routine)(void)))
 {
 	struct shim_once_call call;
-	shim_once_begin(&call, control, routine);
+	shim_once_begin(&call, control, routine, SHIM_SLOT());
 	int result = SHIM_REAL(pthread_once)(control, shim_once_routine);
 	shim_once_end(&call);
 	return result;

@@ -9,20 +9,10 @@
 #include "online.h"
 #include "process.h"
 
-static void log_exit(int status)
-{
-	struct shim_thread *t = &shim_self;
-	/* The child of a vfork ends in its parent's memory. */
-	if (!t->capacity || !shim_process_check(t) || shim_log_header()->pid != getpid())
-		return;
-	struct dt_rec_exit rec = {{DT_REC_EXIT, 0, 0}, status, 0};
-	SHIM_LOG(&rec);
-}
-
 static void at_exit(int status, void *unused)
 {
 	(void)unused;
-	log_exit(status);
+	shim_process_ending(status);
 	shim_online_finish();
 }
 
@@ -44,14 +34,14 @@ SHIM_HOOK(pid_t, fork, (void))
 
 SHIM_HOOK(void, _exit, (int status))
 {
-	log_exit(status);
+	shim_process_ending(status);
 	SHIM_REAL(_exit)(status);
 	__builtin_unreachable();
 }
 
 SHIM_HOOK(void, _Exit, (int status))
 {
-	log_exit(status);
+	shim_process_ending(status);
 	SHIM_REAL(_Exit)(status);
 	__builtin_unreachable();
 }

@@ -1,8 +1,10 @@
 /* hook_thread.c: create and join order, names. Exit and detach need no hook: the end of a thread is
  * noted by a destructor (thread.c), and what is detached can't be joined. */
+#include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
+#include "block.h"
 #include "hook.h"
 #include "log.h"
 #include "process.h"
@@ -47,10 +49,17 @@ static int joined(uint32_t id, int result)
 	return result;
 }
 
+/* A thread that is not observed has id 0: nobody knows whom it waits for, but this thread waits. */
+#define JOIN(how, call)                                                                                     \
+	struct shim_thread *t = &shim_self;                                                                 \
+	uint32_t id = want_join(thread, how, SHIM_SLOT());                                                  \
+	int result;                                                                                         \
+	SHIM_BLOCKING_CANCELLABLE(result, t, SHIM_WAIT_TO_JOIN(t, id, how, SHIM_SLOT()), EDEADLK, call);    \
+	return joined(id, result)
+
 SHIM_HOOK(int, pthread_join, (pthread_t thread, void **value))
 {
-	uint32_t id = want_join(thread, 0, SHIM_SLOT());
-	return joined(id, SHIM_REAL(pthread_join)(thread, value));
+	JOIN(0, SHIM_REAL(pthread_join)(thread, value));
 }
 
 SHIM_HOOK(int, pthread_tryjoin_np, (pthread_t thread, void **value))
@@ -61,15 +70,13 @@ SHIM_HOOK(int, pthread_tryjoin_np, (pthread_t thread, void **value))
 
 SHIM_HOOK(int, pthread_timedjoin_np, (pthread_t thread, void **value, const struct timespec *deadline))
 {
-	uint32_t id = want_join(thread, SHIM_HOW_TIMED, SHIM_SLOT());
-	return joined(id, SHIM_REAL(pthread_timedjoin_np)(thread, value, deadline));
+	JOIN(SHIM_HOW_TIMED, SHIM_REAL(pthread_timedjoin_np)(thread, value, deadline));
 }
 
 SHIM_HOOK(int, pthread_clockjoin_np,
           (pthread_t thread, void **value, clockid_t clock, const struct timespec *deadline))
 {
-	uint32_t id = want_join(thread, SHIM_HOW_TIMED, SHIM_SLOT());
-	return joined(id, SHIM_REAL(pthread_clockjoin_np)(thread, value, clock, deadline));
+	JOIN(SHIM_HOW_TIMED, SHIM_REAL(pthread_clockjoin_np)(thread, value, clock, deadline));
 }
 
 SHIM_HOOK(int, pthread_setname_np, (pthread_t thread, const char *name))

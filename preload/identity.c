@@ -7,6 +7,7 @@
 
 #include "identity.h"
 #include "log.h"
+#include "misuse.h"
 #include "modules.h"
 #include "process.h"
 #include "region.h"
@@ -266,6 +267,7 @@ void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kin
 	if (t->busy || (!t->capacity && !shim_attach(t)) || !shim_process_check(t))
 		return;
 	shim_identity_ended(lock);
+	shim_misuse_forget(lock);
 	t->busy = 1;
 	struct lock_slot *slot = slot_of((uintptr_t)lock, true);
 	if (slot) {
@@ -289,6 +291,24 @@ static void end_slot(struct lock_slot *slot, uintptr_t address)
 	}
 }
 
+bool shim_identity_alive(const void *lock, enum dt_lock_kind kind)
+{
+	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
+	return slot && slot->kind == kind && atomic_load(&slot->id);
+}
+
+uint32_t shim_identity_now(const void *lock, bool *initialised)
+{
+	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
+	*initialised = slot && slot->init_context;
+	return slot ? atomic_load(&slot->id) : 0;
+}
+
+bool shim_identity_on_stack(const struct shim_thread *t, const void *lock)
+{
+	return on_own_stack(t, (uintptr_t)lock);
+}
+
 void shim_identity_ended(void *lock)
 {
 	if (!shim_log_ready())
@@ -310,6 +330,7 @@ static void end_in_page(struct page_slot *page, uintptr_t start, uintptr_t end)
 			if (address < start || address >= end)
 				continue;
 			atomic_fetch_and(&page->bits[word], ~((uint64_t)1 << bit));
+			shim_misuse_forget((void *)address);
 			shim_identity_ended((void *)address);
 		}
 	}

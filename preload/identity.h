@@ -31,6 +31,12 @@ uint32_t shim_identity_class_of(struct shim_thread *t, void *lock, enum dt_lock_
 void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kind, uintptr_t slot);
 /* A destroy call: the life ends. */
 void shim_identity_ended(void *lock);
+/* A lock of that kind is alive at that address. */
+bool shim_identity_alive(const void *lock, enum dt_lock_kind kind);
+/* The id of the lock that is alive there; 0: none is recorded. *initialised: by a call. */
+uint32_t shim_identity_now(const void *lock, bool *initialised);
+/* The address lies on the calling thread's own stack. */
+bool shim_identity_on_stack(const struct shim_thread *t, const void *lock);
 /* Memory went away: every lock in it ends. */
 void shim_identity_range_ended(uintptr_t start, size_t bytes);
 

@@ -195,3 +195,9 @@ void shim_modules_forked(void)
 		atomic_store(&modules[i].start, 0);
 	atomic_store(&module_count, 0);
 }
+
+bool shim_modules_has(const void *address)
+{
+	struct dl_find_object found;
+	return _dl_find_object && _dl_find_object((void *)(uintptr_t)address, &found) == 0;
+}

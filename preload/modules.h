@@ -5,6 +5,7 @@
 #ifndef SHIM_MODULES_H
 #define SHIM_MODULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Log the module that `address` lies in, unless it is known or there is none. */
@@ -13,5 +14,8 @@ void shim_modules_see(uintptr_t address);
 void shim_modules_unloaded(void);
 /* Another process now: log them anew. */
 void shim_modules_forked(void);
+
+/* Part of a loaded object's image: a global. */
+bool shim_modules_has(const void *address);
 
 #endif

@@ -24,7 +24,7 @@ struct image {
 static bool open_image(struct image *image, const char *path)
 {
 	struct stat about;
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	void *p = MAP_FAILED;

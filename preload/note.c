@@ -7,6 +7,8 @@
 
 #include "identity.h"
 #include "log.h"
+#include "misuse.h"
+#include "note.h"
 #include "online.h"
 #include "options.h"
 #include "process.h"
@@ -77,7 +79,7 @@ static bool owns(const struct shim_thread *t, const struct shim_held *e)
 	return kind_of(e) == DT_LOCK_MUTEX && ((const pthread_mutex_t *)e->lock)->__data.__owner == t->tid;
 }
 
-static void drop_foreign_released(struct shim_thread *t)
+void shim_drop_foreign_released(struct shim_thread *t)
 {
 	if (SHIM_LIKELY(!atomic_load_explicit(&foreign_count, memory_order_relaxed)))
 		return;
@@ -91,6 +93,20 @@ static void drop_foreign_released(struct shim_thread *t)
 			i++;
 		}
 	}
+}
+
+bool shim_released_elsewhere(const void *lock)
+{
+	uint32_t at = shim_generation_bucket(lock) & (FOREIGN_RELEASES - 1);
+	return atomic_load(&foreign_count) && atomic_load(&foreign_released[at]) == (uintptr_t)lock;
+}
+
+struct shim_held *shim_held_find(struct shim_thread *t, const void *lock)
+{
+	for (uint32_t i = t->depth; i-- > 0;)
+		if (t->held[i].lock == lock && held(&t->held[i]))
+			return &t->held[i];
+	return NULL;
 }
 
 static enum dt_op op_of(const struct shim_held *e)
@@ -174,6 +190,7 @@ static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct s
 	int saved = errno;
 	bool folded = false;
 	t->busy = 1;
+	shim_misuse_use(t, e->lock, kind_of(e), e->context);
 	sighted(t, resolve(t, index, frame_key_of(t, e->lock, slot), &folded));
 	if (folded) {
 		c->folded++;
@@ -197,7 +214,9 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	int saved = errno;
 	bool folded = false;
 	t->busy = 1;
-	drop_foreign_released(t);
+	shim_drop_foreign_released(t);
+	if (op != DT_OP_JOIN)
+		shim_misuse_use(t, object, how & SHIM_HOW_KIND, c->id);
 	uint32_t below = nearest_held_below(t, t->depth);
 	uint32_t parent_acq = below == SHIM_NO_ENTRY ? 0 : resolve(t, below, 0, &folded);
 	uint32_t id = op == DT_OP_JOIN ? (uint32_t)(uintptr_t)object
@@ -215,9 +234,10 @@ static bool grow_held(struct shim_thread *t)
 {
 	if (t->held != t->held_inline + 1)
 		return false;
-	struct shim_held *more = shim_region_map(SHIM_HELD_MAX * sizeof *more, false);
-	if (!more)
+	struct shim_held *more = t->block->held_more;
+	if (!more && !(more = shim_region_map(SHIM_HELD_MAX * sizeof *more, false)))
 		return false;
+	t->block->held_more = more;
 	for (uint32_t i = 0; i <= t->depth; i++)
 		more[i] = t->held_inline[i];
 	t->held = more + 1;
@@ -273,7 +293,7 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	}
 	struct shim_context *c = shim_context_find(t, slot);
 	if (!t->busy)
-		drop_foreign_released(t);
+		shim_drop_foreign_released(t);
 	uint32_t index = t->depth;
 	const struct shim_pair pair = pair_of(signature_below(t, index), lock, c->id, how);
 	t->depth = index + 1;
@@ -321,10 +341,10 @@ static void released_elsewhere(void *lock)
 	atomic_fetch_add(&shim_generation[bucket], 1);
 }
 
-void shim_release_slow(struct shim_thread *t, void *lock)
+bool shim_release_slow(struct shim_thread *t, void *lock)
 {
 	if (!t->capacity)
-		return;
+		return true;
 	for (uint32_t i = t->depth; i-- > 0;) {
 		if (t->held[i].lock != lock || !held(&t->held[i]))
 			continue;
@@ -332,8 +352,9 @@ void shim_release_slow(struct shim_thread *t, void *lock)
 			t->held[i].how -= SHIM_HOW_RELOCK;
 		else
 			remove_entry(t, i);
-		return;
+		return true;
 	}
 	if (!t->busy)
 		released_elsewhere(lock);
+	return t->busy;
 }

@@ -2,6 +2,7 @@
 #ifndef SHIM_ONCE_H
 #define SHIM_ONCE_H
 
+#include "block.h"
 #include "shim.h"
 
 /* Lies on the stack of the once call. */
@@ -9,9 +10,12 @@ struct shim_once_call {
 	struct shim_once_call *outer;
 	void *control;
 	void (*routine)(void);
+	bool running;          /* this thread runs the routine */
+	uint32_t context;      /* of the call, while it runs */
+	struct shim_block block;  /* it may have to wait for another thread's run */
 };
 
-void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void));
+void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)(void), uintptr_t slot);
 /* Runs the innermost call's routine: what the real once function is given. */
 void shim_once_routine(void);
 void shim_once_end(struct shim_once_call *call);

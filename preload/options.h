@@ -20,6 +20,11 @@ struct shim_options {
 };
 extern struct shim_options shim_options;
 
+/* As in options.def. */
+enum shim_on_deadlock {
+	SHIM_ON_DEADLOCK_REPORT, SHIM_ON_DEADLOCK_EXIT, SHIM_ON_DEADLOCK_ABORT, SHIM_ON_DEADLOCK_BREAK
+};
+
 void shim_options_read(void);
 
 #endif

@@ -5,15 +5,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "board.h"
 #include "identity.h"
 #include "log.h"
+#include "misuse.h"
 #include "modules.h"
 #include "online.h"
 #include "options.h"
 #include "process.h"
 #include "say.h"
+#include "stall.h"
 #include "tables.h"
 #include "thread.h"
+#include "waiters.h"
+#include "waitfor.h"
 
 enum { COMMAND_BYTES = 16384, EXE_BYTES = 4096 };
 
@@ -21,7 +26,8 @@ static _Atomic uint32_t process_number;
 
 bool shim_process_open(void)
 {
-	if (shim_tables_open() && shim_identity_open() && shim_threads_open())
+	if (shim_tables_open() && shim_identity_open() && shim_threads_open() &&
+	    shim_waiters_open() && shim_misuse_open())
 		return true;
 	shim_say("not enough address space for the tables: the program runs on unobserved");
 	return false;
@@ -65,9 +71,23 @@ void shim_process_started(bool forked)
 		shim_modules_forked();
 		shim_threads_forked();
 		shim_online_forked();
+		shim_waitfor_forked();
+		shim_stall_forked();
 	}
+	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);
 	log_process();
+}
+
+void shim_process_ending(int status)
+{
+	struct shim_thread *t = &shim_self;
+	/* The child of a vfork ends in its parent's memory. */
+	if (!t->capacity || !shim_process_check(t) || shim_log_header()->pid != getpid())
+		return;
+	struct dt_rec_exit rec = {{DT_REC_EXIT, 0, 0}, status, 0};
+	SHIM_LOG(&rec);
+	shim_board_leave();
 }
 
 bool shim_process_check(struct shim_thread *t)

@@ -13,4 +13,7 @@ void shim_process_started(bool forked);
 /* Recording is on in this process and `t` is registered in it. */
 bool shim_process_check(struct shim_thread *t);
 
+/* The process is about to end with this status, by its own will. */
+void shim_process_ending(int status);
+
 #endif

@@ -108,6 +108,7 @@ struct shim_thread {
 	struct shim_allocation *allocations;  /* ring of the last few */
 	struct shim_thread_block *block;
 	struct shim_once_call *once;
+	struct dt_board_slot *board;   /* NULL: none */
 	struct shim_held held_inline[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
 };
 
@@ -151,7 +152,8 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 /* The same at a context that is known to lie on the stack: another lock, or under others, than last. */
 uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c);
 void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t how, uintptr_t slot);
-void shim_release_slow(struct shim_thread *t, void *lock);
+/* False: the calling thread, which is observed, does not hold it. */
+bool shim_release_slow(struct shim_thread *t, void *lock);
 /* The calling thread holds `lock` already: count it once more. False: it does not. */
 bool shim_relock(struct shim_thread *t, void *lock);
 
@@ -211,17 +213,16 @@ static inline __attribute__((always_inline)) void shim_got(struct shim_thread *t
 		shim_not_got(t, index);
 }
 
-/* Note a release, before the real one. */
-static inline __attribute__((always_inline)) void shim_release(struct shim_thread *t, void *lock)
+/* Note a release, before the real one. False: the calling thread does not hold it. */
+static inline __attribute__((always_inline)) bool shim_release(struct shim_thread *t, void *lock)
 {
 	struct shim_held *e = &t->held[(int32_t)t->depth - 1];
-	if (SHIM_UNLIKELY(!t->capacity || e->lock != lock || e->how >= SHIM_HOW_RELOCK)) {
-		shim_release_slow(t, lock);
-		return;
-	}
+	if (SHIM_UNLIKELY(!t->capacity || e->lock != lock || e->how >= SHIM_HOW_RELOCK))
+		return shim_release_slow(t, lock);
 	e->how = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	t->depth--;
+	return true;
 }
 
 /* Where the return address of the current function lies. */

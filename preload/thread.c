@@ -8,9 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "board.h"
 #include "hook.h"
 #include "identity.h"
 #include "log.h"
+#include "misuse.h"
 #include "modules.h"
 #include "options.h"
 #include "process.h"
@@ -194,11 +196,15 @@ void shim_thread_register(struct shim_thread *t)
 		t->held[i].acq = 0;
 	handle_is(pthread_self(), t->id);
 	log_thread(t, prepared ? start : NULL);
+	shim_board_enter(t);
 }
 
 static void thread_ended(struct shim_thread *t)
 {
 	if (shim_log_ready() && t->id) {
+		t->busy = 1;
+		shim_misuse_exit(t);
+		t->busy = 0;
 		if (t->has_stack_locks) {
 			uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 			shim_identity_range_ended(here, t->stack_top - here);
@@ -214,8 +220,7 @@ static void thread_ended(struct shim_thread *t)
 	/* The block is another thread's from here on: a late malloc or free must not write to it. */
 	t->contexts = NULL;
 	t->allocations = NULL;
-	if (t->held != t->held_inline + 1)
-		shim_region_unmap(t->held - 1, SHIM_HELD_MAX * sizeof *t->held);
+	shim_board_thread_ended(t);
 	shim_seen_free(t);
 	if (t->block)
 		block_push(t->block);

@@ -26,6 +26,9 @@ struct shim_thread_block {
 	/* Larger tables of tags, each four times the one before. An older one stays mapped while the
 	 * thread lives: the code that a handler interrupted may be reading it. */
 	uint32_t *grown[SHIM_TAG_GROWTHS];
+	struct shim_held *held_more;  /* for many locks held at once: never unmapped, others may be reading it */
+	uint32_t board_slot;       /* plus one; 0: none yet in this process */
+	uint32_t zero;
 	uintptr_t onces[SHIM_ONCES_KNOWN];  /* once calls this thread has returned from */
 	uint32_t tags[SHIM_TAGS];
 };

@@ -1,27 +1,48 @@
 /* wait.c: what is held, and wanted, while a thread waits on a condition. */
+#include "misuse.h"
+#include "note.h"
 #include "wait.h"
+#include "waiters.h"
 
-static uint32_t find(const struct shim_thread *t, const void *lock)
+/* Published last: from then on others may see this thread wait. */
+static void publish(struct shim_cond_wait *wait, struct shim_thread *t, void *cond, uint32_t how, uintptr_t slot)
 {
-	for (uint32_t i = t->depth; i-- > 0;)
-		if (t->held[i].lock == lock && (t->held[i].how & SHIM_HOW_HELD))
-			return i;
-	return SHIM_NO_ENTRY;
+	const void *other;
+	uint32_t context = shim_context_now(t, slot);
+	if (!wait->held)
+		shim_misuse_wait_unlocked(t, cond, wait->mutex, context);
+	wait->waiters = shim_waiters_enter(cond, wait->mutex, &other);
+	if (SHIM_UNLIKELY(other != NULL))
+		shim_misuse_wait_mismatch(t, cond, wait->mutex, other, context);
+	shim_block_begin(&wait->block, t,
+	                 &(const struct shim_wait){.op = DT_OP_COND_WAIT,
+	                                           .how = DT_LOCK_COND | how,
+	                                           .object = cond,
+	                                           .mutex = wait->mutex,
+	                                           .context = context});
 }
 
 void shim_cond_wait_begin(struct shim_cond_wait *wait, void *cond, void *mutex, uint32_t how, uintptr_t slot)
 {
 	struct shim_thread *t = &shim_self;
-	uint32_t at = t->capacity ? find(t, mutex) : SHIM_NO_ENTRY;
-	*wait = (struct shim_cond_wait){.mutex = mutex, .index = SHIM_NO_ENTRY, .held = at != SHIM_NO_ENTRY};
-	if (wait->held) {
-		wait->relocks = t->held[at].how & ~(uint32_t)(SHIM_HOW_RELOCK - 1);
-		t->held[at].how -= wait->relocks;
+	struct shim_held *held = t->capacity ? shim_held_find(t, mutex) : NULL;
+	wait->waiters = NULL;
+	wait->block.slot = NULL;
+	wait->mutex = mutex;
+	wait->index = SHIM_NO_ENTRY;
+	wait->relocks = 0;
+	wait->held = held != NULL;
+	wait->woken = true;
+	if (held) {
+		wait->relocks = held->how & ~(uint32_t)(SHIM_HOW_RELOCK - 1);
+		held->how -= wait->relocks;
 		shim_release(t, mutex);
 	}
 	shim_note_op(t, DT_OP_COND_WAIT, cond, DT_LOCK_COND | how, slot);
-	if (wait->held)
+	if (held)
 		wait->index = shim_want(t, mutex, slot, DT_LOCK_MUTEX);
+	if (t->capacity)
+		publish(wait, t, cond, how, slot);
 }
 
 /* Whatever the wait's result, the mutex is held again as before. */
@@ -29,5 +50,7 @@ void shim_cond_wait_end(void *argument)
 {
 	struct shim_cond_wait *wait = argument;
 	struct shim_thread *t = &shim_self;
+	shim_block_end(&wait->block);
+	shim_waiters_leave(wait->waiters, wait->woken);
 	shim_got(t, wait->index, DT_LOCK_MUTEX + wait->relocks, true);
 }

@@ -1,6 +1,7 @@
 /* Logs show what a program does: nobody else shall read them or put a link in their place. */
 #include "log_dir.h"
 
+#include <detect/board_format.h>
 #include <detect/log_format.h>
 
 #include <dirent.h>
@@ -110,8 +111,18 @@ static void remove_folder(const char *path)
 		say("%s: %s", path, strerror(errno));
 }
 
+/* What threads wait for is of no use when nobody waits any more. */
+static void remove_board(const char *path)
+{
+	char *board = must_printf("%s/%s", path, DT_BOARD_NAME);
+
+	unlink(board);
+	free(board);
+}
+
 void log_dir_close(struct log_dir *dir, bool remove)
 {
+	remove_board(dir->path);
 	if (dir->temporary && remove)
 		remove_folder(dir->path);
 	free(dir->path);

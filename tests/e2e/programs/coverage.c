@@ -948,7 +948,7 @@ static const struct coverage_case cases[] = {
     LOCKS("pthread_spin_trylock", spin_trylock),
     {"pthread_spin_unlock", "given", "none", spin_lock_given},
     {"pthread_spin_init", "born", "none", spin_born},
-    {"pthread_spin_destroy", "ended", "none", spin_ended},
+    {"pthread_spin_destroy", "ended", "destroyed", spin_ended},
     LOCKS("mtx_lock", mtx_lock),
     LOCKS("mtx_trylock", mtx_trylock),
     LOCKS("mtx_timedlock", mtx_timedlock),

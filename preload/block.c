@@ -1,0 +1,215 @@
+/* block.c: publish the wait, look for a deadlock, count the time. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "identity.h"
+#include "log.h"
+#include "note.h"
+#include "once.h"
+#include "options.h"
+#include "process.h"
+#include "stall.h"
+#include "tables.h"
+#include "waitfor.h"
+
+uint64_t shim_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+bool shim_long_wait(struct timespec *deadline)
+{
+	if (SHIM_LIKELY(!shim_options.long_wait))
+		return false;
+	clock_gettime(CLOCK_REALTIME, deadline);
+	deadline->tv_sec += (time_t)shim_options.long_wait;
+	return true;
+}
+
+static uint8_t mode_of(uint32_t how)
+{
+	return how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
+}
+
+static uint32_t identity(struct shim_thread *t, const void *object, uint32_t how, uint32_t context)
+{
+	return object ? shim_identity_of(t, (void *)(uintptr_t)object, how & SHIM_HOW_KIND, context, 0) : 0;
+}
+
+static uint32_t count_held(const struct shim_thread *t)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < t->depth; i++)
+		count += (t->held[i].how & SHIM_HOW_HELD) != 0;
+	return count;
+}
+
+static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
+{
+	uint32_t count = 0;
+	slot->held_address = (uintptr_t)t->held;
+	slot->held_count = count_held(t);
+	for (const struct shim_once_call *once = t->once; once && once->running; once = once->outer)
+		slot->held_count++;
+	if (slot->held_count > DT_BOARD_HELD) {
+		slot->held_count = t->depth > DT_BOARD_HELD ? t->depth : DT_BOARD_HELD + 1;
+		return;
+	}
+	for (uint32_t i = 0; i < t->depth; i++) {
+		const struct shim_held *h = &t->held[i];
+		if (!(h->how & SHIM_HOW_HELD))
+			continue;
+		shim_stack_log(h->context);
+		slot->held[count++] = (struct dt_board_held){
+		    .lock = (uintptr_t)h->lock,
+		    .id = identity(t, h->lock, h->how, h->context),
+		    .stack = h->context,
+		    .kind = h->how & SHIM_HOW_KIND,
+		    .mode = mode_of(h->how),
+		};
+	}
+	for (const struct shim_once_call *once = t->once; once && once->running; once = once->outer)
+		slot->held[count++] = (struct dt_board_held){
+		    .lock = (uintptr_t)once->control,
+		    .id = identity(t, once->control, DT_LOCK_ONCE, once->context),
+		    .stack = once->context,
+		    .kind = DT_LOCK_ONCE,
+		};
+}
+
+static void publish_wait(struct shim_thread *t, struct dt_board_slot *slot, const struct shim_wait *wait)
+{
+	shim_stack_log(wait->context);
+	slot->object = (uintptr_t)wait->object;
+	slot->key = 0;
+	slot->object_id = identity(t, wait->object, wait->how, wait->context);
+	slot->mutex = (uintptr_t)wait->mutex;
+	slot->mutex_id = identity(t, wait->mutex, DT_LOCK_MUTEX, wait->context);
+	slot->stack = wait->context;
+	slot->other_thread = wait->other_thread;
+	slot->op = (uint8_t)wait->op;
+	slot->kind = wait->how & SHIM_HOW_KIND;
+	slot->mode = mode_of(wait->how);
+	slot->wait = wait->how & SHIM_HOW_TIMED ? DT_WAIT_TIMED : DT_WAIT_FOREVER;
+	slot->flags = 0;
+	if (slot->kind == DT_LOCK_RWLOCK &&
+	    ((const pthread_rwlock_t *)wait->object)->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
+		slot->flags |= DT_BOARD_PREFERS_WRITER;
+}
+
+static void set_bit(uint64_t *bits, uint32_t at, bool on)
+{
+	uint64_t bit = (uint64_t)1 << at % 64;
+	if (on)
+		__atomic_fetch_or(&bits[at / 64], bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&bits[at / 64], ~bit, __ATOMIC_SEQ_CST);
+}
+
+static void set_state(struct dt_board_slot *slot, enum dt_board_state state)
+{
+	uint32_t at = shim_board_index(slot);
+	slot->state = state;
+	__atomic_store_n(&slot->sequence, (slot->sequence | 1) + 1, __ATOMIC_SEQ_CST);
+	set_bit(shim_board->blocked, at, state == DT_BOARD_BLOCKED);
+	set_bit(shim_board->holders, at, state == DT_BOARD_BLOCKED && slot->held_count);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void begin_write(struct dt_board_slot *slot)
+{
+	__atomic_store_n(&slot->sequence, slot->sequence | 1, __ATOMIC_SEQ_CST);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* A handler that runs inside a blocked call: that call's frame lies further out on the same stack. After a
+ * longjmp out of the call it lies further in, or where nothing is any more. */
+static bool interrupts_another(const struct shim_thread *t, const struct dt_board_slot *slot, const void *here)
+{
+	uintptr_t now = (uintptr_t)here;
+	bool on_own_stack = now < t->stack_top && t->stack_top - now < (uintptr_t)1 << 30;
+	return slot->state == DT_BOARD_BLOCKED && (!on_own_stack || slot->frame > now);
+}
+
+static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board_slot *slot)
+{
+	b->nested = interrupts_another(t, slot, b);
+	if (b->nested)
+		b->outer = *slot;
+	b->slot = slot;
+	shim_drop_foreign_released(t);
+	begin_write(slot);
+	slot->frame = (uintptr_t)b;
+	slot->since_ns = b->begin_ns;
+	publish_held(t, slot);
+	publish_wait(t, slot, &b->wait);
+	set_state(slot, DT_BOARD_BLOCKED);
+}
+
+static bool may_close_cycle(const struct shim_block *b)
+{
+	return !(b->wait.how & SHIM_HOW_TIMED) && (b->wait.op == DT_OP_ACQUIRE || b->wait.op == DT_OP_JOIN);
+}
+
+bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct shim_wait *wait)
+{
+	b->thread = t;
+	b->slot = NULL;
+	b->stuck = false;
+	b->begin_ns = 0;
+	b->wait = *wait;
+	if (t->busy || !t->capacity || !shim_process_check(t))
+		return true;
+	int saved = errno;
+	t->busy = 1;
+	b->begin_ns = shim_now_ns();
+	if (t->board)
+		publish(b, t, t->board);
+	bool go = !b->slot || !may_close_cycle(b) || !shim_waitfor_check(t, b->slot, !b->wait.final);
+	if (go)
+		shim_stall_enter(b);
+	t->busy = 0;
+	if (!go)
+		shim_block_end(b);
+	errno = saved;
+	return go;
+}
+
+void shim_block_end(struct shim_block *b)
+{
+	if (!b->slot)
+		return;
+	shim_stall_leave(b);
+	begin_write(b->slot);
+	if (b->nested) {
+		uint32_t sequence = b->slot->sequence;
+		*b->slot = b->outer;
+		b->slot->sequence = sequence;
+		set_state(b->slot, DT_BOARD_BLOCKED);
+	} else {
+		set_state(b->slot, DT_BOARD_RUNNING);
+	}
+	b->slot = NULL;
+}
+
+void shim_block_cleanup(void *block)
+{
+	shim_block_end(block);
+}
+
+void shim_long_wait_over(struct shim_block *b)
+{
+	struct shim_thread *t = b->thread;
+	if (!b->slot || t->busy)
+		return;
+	int saved = errno;
+	t->busy = 1;
+	shim_waitfor_long_wait(t, b->slot);
+	t->busy = 0;
+	errno = saved;
+}

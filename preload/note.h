@@ -1,0 +1,16 @@
+/* note.h: the slow path's parts that others need (note.c). Threads: the calling thread's own state. */
+#ifndef SHIM_NOTE_H
+#define SHIM_NOTE_H
+
+#include <stdbool.h>
+
+#include "shim.h"
+
+/* Drop entries of locks that another thread has released meanwhile. */
+void shim_drop_foreign_released(struct shim_thread *t);
+/* Another thread than the one that holds it has released it, and the holder has not dropped it yet. */
+bool shim_released_elsewhere(const void *lock);
+/* The calling thread's entry of a lock that it holds; NULL: none. */
+struct shim_held *shim_held_find(struct shim_thread *t, const void *lock);
+
+#endif

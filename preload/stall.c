@@ -1,0 +1,215 @@
+/* stall.c: the last thread to block looks at all the others. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "incident.h"
+#include "objects.h"
+#include "region.h"
+#include "stall.h"
+#include "unwind_memory.h"
+#include "waiters.h"
+#include "waitfor.h"
+
+enum { THREADS_TOLD = 64, STAT_BYTES = 512, LIST_BYTES = 4096 };
+
+static _Atomic bool told;
+
+static bool readable(uint64_t address)
+{
+	return shim_memory_readable((uintptr_t)address & ~(uintptr_t)7);
+}
+
+/* A wait that is over already, though its thread does not know it yet. The walker itself still holds the mutex
+ * that its wait for a condition is about to release. */
+static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot *walker)
+{
+	const void *object = (const void *)(uintptr_t)slot->object;
+
+	if (slot->op == DT_OP_JOIN) {
+		const struct dt_board_slot *other = shim_board_of_thread(slot->other_thread);
+		return !other || __atomic_load_n(&other->state, __ATOMIC_SEQ_CST) != DT_BOARD_BLOCKED;
+	}
+	if (!readable(slot->object))
+		return true;
+	switch ((enum dt_lock_kind)slot->kind) {
+	case DT_LOCK_MUTEX:
+		return shim_mutex_is_free(object) ||
+		       (walker->op == DT_OP_COND_WAIT && walker->mutex == slot->object);
+	case DT_LOCK_RWLOCK:
+		return shim_rwlock_is_free(object);
+	case DT_LOCK_SPIN:
+		return true;
+	case DT_LOCK_COND:
+		return shim_waiters_pending(object);
+	case DT_LOCK_SEM:
+		return shim_sem_value(object) > 0;
+	case DT_LOCK_BARRIER:
+		return shim_barrier_is_complete(object);
+	case DT_LOCK_ONCE:
+		return !shim_once_is_running(object);
+	case DT_LOCK_KINDS:
+		break;
+	}
+	return true;
+}
+
+static bool is_stuck(const struct dt_board_slot *slot, const struct dt_board_slot *walker)
+{
+	return slot->state == DT_BOARD_BLOCKED && slot->wait == DT_WAIT_FOREVER &&
+	       !(slot->object && readable(slot->object) && shim_object_is_shared((void *)(uintptr_t)slot->object, slot->kind)) &&
+	       !may_end(slot, walker);
+}
+
+/* The sum of the sequences of this process's slots, all of which are stuck; 0: one is not. *semaphores: one
+ * of them waits on a semaphore. */
+static uint64_t all_stuck(const struct dt_board_slot *walker, uint32_t threads, struct dt_board_slot *copy,
+                          bool *semaphores)
+{
+	uint64_t sum = 1;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < DT_BOARD_SLOTS; i++) {
+		if (i % 64 == 0 && !__atomic_load_n(&shim_board->blocked[i / 64], __ATOMIC_SEQ_CST)) {
+			i += 63;
+			continue;
+		}
+		const struct dt_board_slot *slot = &shim_board->slots[i];
+		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != walker->pid)
+			continue;
+		if (!shim_board_read(slot, copy) || !is_stuck(copy, walker))
+			return 0;
+		*semaphores |= copy->kind == DT_LOCK_SEM;
+		sum += (uint64_t)copy->sequence * (i + 1);
+		count++;
+	}
+	return count == threads ? sum : 0;
+}
+
+/* The state that the kernel shows for one of our threads; 0: not known. */
+static char kernel_state(const char *tid)
+{
+	char path[64] = "/proc/self/task/", text[STAT_BYTES];
+	size_t length = strlen(path), tid_length = strlen(tid);
+
+	if (tid_length > 20)
+		return 0;
+	memcpy(path + length, tid, tid_length);
+	memcpy(path + length + tid_length, "/stat", sizeof "/stat");
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	long got = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	const char *end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 0;
+}
+
+struct linux_dirent {
+	uint64_t ino;
+	int64_t off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+
+static bool is_number(const char *name, int32_t *number)
+{
+	*number = 0;
+	for (const char *c = name; *c; c++) {
+		if (*c < '0' || *c > '9')
+			return false;
+		*number = *number * 10 + (*c - '0');
+	}
+	return *name != '\0';
+}
+
+/* All threads that the kernel knows are ours, and all but the caller sleep. */
+static bool all_asleep(uint32_t threads, int32_t self)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(8) char list[LIST_BYTES];
+	uint32_t count = 0;
+	bool asleep = fd >= 0;
+	long got;
+
+	while (asleep && (got = syscall(SYS_getdents64, fd, list, sizeof list)) > 0) {
+		for (long at = 0; asleep && at < got;) {
+			const struct linux_dirent *entry = (const void *)(list + at);
+			int32_t tid;
+			at += entry->reclen;
+			if (!is_number(entry->name, &tid))
+				continue;
+			count++;
+			asleep = tid == self || kernel_state(entry->name) == 'S';
+		}
+	}
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	return asleep && count == threads;
+}
+
+static void tell(struct shim_thread *t, int32_t pid)
+{
+	struct shim_part *parts = shim_region_map(SHIM_PARTS_MAX * sizeof *parts, false);
+	struct dt_board_slot copy;
+	uint32_t count = 0, threads = 0;
+
+	for (uint32_t i = 0; parts && i < DT_BOARD_SLOTS && threads < THREADS_TOLD; i++) {
+		const struct dt_board_slot *slot = &shim_board->slots[i];
+		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid || !shim_board_read(slot, &copy))
+			continue;
+		count = shim_waitfor_parts(t, &copy, 0, parts, count, SHIM_PARTS_MAX);
+		threads++;
+	}
+	if (!parts)
+		return;
+	shim_incident_tell(t, DT_INCIDENT_STALL, 0, parts, count);
+	shim_region_unmap(parts, SHIM_PARTS_MAX * sizeof *parts);
+}
+
+static void look(struct shim_thread *t)
+{
+	struct dt_board_slot copy;
+	uint32_t threads = atomic_load(&shim_board_threads);
+
+	bool semaphores = false;
+
+	if (atomic_load(&told) || shim_waitfor_deadlocked())
+		return;
+	uint64_t before = all_stuck(t->board, threads, &copy, &semaphores);
+	if (!before || (semaphores && shim_handlers_installed()) || !all_asleep(threads, t->tid) ||
+	    all_stuck(t->board, threads, &copy, &semaphores) != before || atomic_exchange(&told, true))
+		return;
+	tell(t, t->board->pid);
+	shim_waitfor_act();
+}
+
+void shim_stall_forked(void)
+{
+	atomic_store(&told, false);
+}
+
+void shim_stall_enter(struct shim_block *b)
+{
+	if (!b->slot || b->slot->wait != DT_WAIT_FOREVER)
+		return;
+	b->stuck = true;
+	if (atomic_fetch_add(&shim_board_stuck, 1) + 1 >= atomic_load(&shim_board_threads))
+		look(b->thread);
+}
+
+void shim_stall_leave(struct shim_block *b)
+{
+	if (b->stuck)
+		atomic_fetch_sub(&shim_board_stuck, 1);
+	b->stuck = false;
+}

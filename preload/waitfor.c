@@ -1,0 +1,362 @@
+/* waitfor.c: depth-first search over blocked threads; each is visited once.
+ *
+ * Source of the graph: R. C. Holt, "Some Deadlock Properties of Computer Systems" (1972), for resources of a
+ * single unit a cycle is a deadlock. Readers of an rwlock are several holders of which each must let go
+ * (an AND of edges), so there too one cycle is enough. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "identity.h"
+#include "incident.h"
+#include "process.h"
+#include "note.h"
+#include "options.h"
+#include "region.h"
+#include "waitfor.h"
+
+/* One thread on the path, and how far the search is among those that it waits for. */
+struct level {
+	uint32_t slot, sequence;
+	uint32_t next;          /* slot number to look at next */
+	uint32_t other_thread;
+	uint64_t object, key;
+	uint8_t op, mode, prefers_writer, writers;  /* writers: now among waiting writers */
+	int32_t pid;
+};
+
+struct scratch {
+	uint64_t visited[DT_BOARD_WORDS];
+	struct level path[SHIM_CYCLE_MAX];
+	struct dt_board_slot copy;
+	struct shim_part parts[SHIM_PARTS_MAX];
+	uint32_t depth;
+};
+
+static struct scratch *_Atomic spare;
+static _Atomic bool deadlocked;
+
+static struct scratch *take_scratch(void)
+{
+	struct scratch *s = atomic_exchange(&spare, NULL);
+
+	return s ? s : shim_region_map(sizeof *s, false);
+}
+
+static void give_scratch(struct scratch *s)
+{
+	struct scratch *none = NULL;
+
+	if (!atomic_compare_exchange_strong(&spare, &none, s))
+		shim_region_unmap(s, sizeof *s);
+}
+
+bool shim_waitfor_deadlocked(void)
+{
+	return atomic_load(&deadlocked);
+}
+
+void shim_waitfor_forked(void)
+{
+	atomic_store(&deadlocked, false);
+}
+
+static bool same(uint64_t lock, uint64_t key, int32_t pid, const struct level *wanted)
+{
+	if (key || wanted->key)
+		return key == wanted->key;
+	return lock == wanted->object && pid == wanted->pid;
+}
+
+static bool conflict(uint8_t mode, uint8_t other)
+{
+	return mode == DT_MODE_EXCLUSIVE || other == DT_MODE_EXCLUSIVE;
+}
+
+/* More is held than fits the slot: the thread's own stack of it, which is never unmapped and does not change
+ * while the thread is blocked (a reader checks the slot's sequence afterwards). */
+static bool holds_more(const struct dt_board_slot *copy, const struct level *wanted)
+{
+	const struct shim_held *held = (const void *)(uintptr_t)copy->held_address;
+
+	if (copy->pid != wanted->pid || !held)
+		return false;
+	for (uint32_t i = 0; i < copy->held_count; i++) {
+		uint8_t mode = held[i].how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
+		if ((held[i].how & SHIM_HOW_HELD) && (uintptr_t)held[i].lock == wanted->object &&
+		    conflict(mode, wanted->mode) && !shim_released_elsewhere(held[i].lock))
+			return true;
+	}
+	return false;
+}
+
+static bool holds(const struct dt_board_slot *copy, const struct level *wanted)
+{
+	if (copy->held_count > DT_BOARD_HELD)
+		return holds_more(copy, wanted);
+	for (uint32_t i = 0; i < copy->held_count; i++) {
+		const struct dt_board_held *h = &copy->held[i];
+		if (same(h->lock, h->key, copy->pid, wanted) && conflict(h->mode, wanted->mode) &&
+		    !(copy->pid == wanted->pid && shim_released_elsewhere((void *)(uintptr_t)h->lock)))
+			return true;
+	}
+	return false;
+}
+
+/* A writer that waits for the rwlock which a reader wants, and is let in first. */
+static bool waits_to_write(const struct dt_board_slot *copy, const struct level *wanted)
+{
+	return copy->op == DT_OP_ACQUIRE && copy->mode == DT_MODE_EXCLUSIVE && copy->wait == DT_WAIT_FOREVER &&
+	       same(copy->object, copy->key, copy->pid, wanted);
+}
+
+static bool is_edge(const struct dt_board_slot *copy)
+{
+	return copy->state == DT_BOARD_BLOCKED && copy->wait == DT_WAIT_FOREVER &&
+	       (copy->op == DT_OP_ACQUIRE || copy->op == DT_OP_JOIN);
+}
+
+static struct level level_of(uint32_t slot, const struct dt_board_slot *copy)
+{
+	return (struct level){
+	    .slot = slot,
+	    .sequence = copy->sequence,
+	    .other_thread = copy->other_thread,
+	    .object = copy->object,
+	    .key = copy->key,
+	    .op = copy->op,
+	    .mode = copy->mode,
+	    .prefers_writer = copy->flags & DT_BOARD_PREFERS_WRITER && copy->mode == DT_MODE_SHARED,
+	    .pid = copy->pid,
+	};
+}
+
+/* The next slot from `from` on whose bit is set; DT_BOARD_SLOTS: none. */
+static uint32_t next_bit(const uint64_t *bits, uint32_t from)
+{
+	while (from < DT_BOARD_SLOTS) {
+		uint64_t word = __atomic_load_n(&bits[from / 64], __ATOMIC_SEQ_CST) >> from % 64;
+		if (word)
+			return from + (uint32_t)__builtin_ctzll(word);
+		from = (from | 63) + 1;
+	}
+	return DT_BOARD_SLOTS;
+}
+
+/* The next blocked thread that stands in the way of the path's last one, copied; DT_BOARD_SLOTS: no more. */
+static uint32_t next_in_the_way(struct scratch *s)
+{
+	struct level *last = &s->path[s->depth - 1];
+
+	if (last->op == DT_OP_JOIN) {
+		const struct dt_board_slot *slot = last->next ? NULL : shim_board_of_thread(last->other_thread);
+		last->next = 1;
+		return slot && shim_board_read(slot, &s->copy) && s->copy.thread == last->other_thread ? shim_board_index(slot)
+		                                                                                        : DT_BOARD_SLOTS;
+	}
+	for (;;) {
+		uint32_t at = next_bit(last->writers ? shim_board->blocked : shim_board->holders, last->next);
+		if (at == DT_BOARD_SLOTS && last->prefers_writer && !last->writers) {
+			last->writers = 1;
+			last->next = 0;
+			continue;
+		}
+		if (at == DT_BOARD_SLOTS)
+			return at;
+		last->next = at + 1;
+		if (shim_board_read(&shim_board->slots[at], &s->copy) &&
+		    (last->writers ? at != last->slot && waits_to_write(&s->copy, last) : holds(&s->copy, last)))
+			return at;
+	}
+}
+
+/* The path from the walker back to itself, in s->path; false: there is none. */
+static bool search(struct scratch *s, uint32_t start)
+{
+	while (s->depth) {
+		uint32_t at = next_in_the_way(s);
+		if (at == start)
+			return true;
+		if (at == DT_BOARD_SLOTS) {
+			s->depth--;
+			continue;
+		}
+		uint64_t bit = (uint64_t)1 << at % 64;
+		if ((s->visited[at / 64] & bit) || !is_edge(&s->copy) || s->depth == SHIM_CYCLE_MAX)
+			continue;
+		s->visited[at / 64] |= bit;
+		s->path[s->depth++] = level_of(at, &s->copy);
+	}
+	return false;
+}
+
+/* Every member is still as it was read: so there was a moment at which all were. */
+static bool unchanged(const struct scratch *s)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	for (uint32_t i = 0; i < s->depth; i++)
+		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) != s->path[i].sequence)
+			return false;
+	return true;
+}
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+/* True for the first to see this cycle, wherever it begins. */
+static bool claim(const struct scratch *s)
+{
+	uint64_t key = 0;
+
+	for (uint32_t i = 0; i < s->depth; i++)
+		key += mix((uint64_t)s->path[i].slot << 32 | s->path[i].sequence);
+	key |= 1;
+	for (uint32_t i = 0; i < DT_BOARD_CLAIMS; i++) {
+		uint64_t *at = &shim_board->claims[(key + i) % DT_BOARD_CLAIMS], found = 0;
+		if (__atomic_compare_exchange_n(at, &found, key, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return true;
+		if (found == key)
+			return false;
+	}
+	return false;
+}
+
+static void add_held(struct shim_thread *t, const struct dt_board_slot *slot, uint32_t at, struct shim_part *part)
+{
+	part->part = (struct dt_incident_part){.part = DT_PART_HELD, .op = DT_OP_ACQUIRE, .thread = slot->thread};
+	if (slot->held_count > DT_BOARD_HELD) {
+		const struct shim_held *h = (const struct shim_held *)(uintptr_t)slot->held_address + at;
+		part->lock = h->lock;
+		part->part.lock = shim_identity_of(t, h->lock, h->how & SHIM_HOW_KIND, h->context, 0);
+		part->part.stack = h->context;
+		part->part.mode = h->how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
+		return;
+	}
+	const struct dt_board_held *h = &slot->held[at];
+	part->lock = (const void *)(uintptr_t)h->lock;
+	part->part.lock = h->id;
+	part->part.stack = h->stack;
+	part->part.mode = h->mode;
+	part->part.pid = slot->pid == getpid() ? 0 : slot->pid;
+}
+
+static bool held_entry_is(const struct dt_board_slot *slot, uint32_t at, uint64_t lock, bool *held)
+{
+	*held = true;
+	if (slot->held_count <= DT_BOARD_HELD)
+		return slot->held[at].lock == lock;
+	const struct shim_held *h = (const struct shim_held *)(uintptr_t)slot->held_address + at;
+	*held = h->how & SHIM_HOW_HELD;
+	return (uintptr_t)h->lock == lock;
+}
+
+uint32_t shim_waitfor_parts(struct shim_thread *t, const struct dt_board_slot *slot, uint64_t link,
+                            struct shim_part *parts, uint32_t count, uint32_t max)
+{
+	int32_t pid = slot->pid == getpid() ? 0 : slot->pid;
+	bool held;
+
+	if (count < max)
+		parts[count++] = (struct shim_part){
+		    .part = {.part = DT_PART_BLOCKED, .op = slot->op, .mode = slot->mode, .wait = slot->wait,
+		             .thread = slot->thread, .lock = slot->object_id, .stack = slot->stack,
+		             .other_thread = slot->op == DT_OP_JOIN ? slot->other_thread : 0, .other_lock = slot->mutex_id,
+		             .pid = pid, .since_ns = slot->since_ns},
+		    .lock = (const void *)(uintptr_t)slot->object};
+	/* Those of another process that do not fit its slot can't be read here. */
+	uint32_t held_count = pid && slot->held_count > DT_BOARD_HELD ? 0 : slot->held_count;
+	for (int link_first = 1; link_first >= 0; link_first--)
+		for (uint32_t i = 0; i < held_count && count < max; i++)
+			if (held_entry_is(slot, i, link, &held) == (bool)link_first && held)
+				add_held(t, slot, i, &parts[count++]);
+	return count;
+}
+
+/* What the member before this one waits for: shown first of all it holds. */
+static uint64_t link_to(const struct scratch *s, uint32_t member, const struct dt_board_slot *slot)
+{
+	const struct level *before = &s->path[(member + s->depth - 1) % s->depth];
+
+	if (!before->key)
+		return before->object;
+	for (uint32_t i = 0; i < slot->held_count && i < DT_BOARD_HELD; i++)
+		if (slot->held[i].key == before->key)
+			return slot->held[i].lock;
+	return before->object;
+}
+
+static void tell(struct shim_thread *t, struct scratch *s, bool broken)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->depth; i++)
+		if (shim_board_read(&shim_board->slots[s->path[i].slot], &s->copy))
+			count = shim_waitfor_parts(t, &s->copy, link_to(s, i, &s->copy), s->parts, count, SHIM_PARTS_MAX);
+	if (!broken)
+		atomic_store(&deadlocked, true);
+	shim_incident_tell(t, s->depth == 1 ? DT_INCIDENT_SELF_DEADLOCK : DT_INCIDENT_DEADLOCK,
+	                   broken ? DT_INCIDENT_BROKEN : 0, s->parts, count);
+}
+
+void shim_waitfor_act(void)
+{
+	if (shim_options.on_deadlock == SHIM_ON_DEADLOCK_EXIT) {
+		shim_process_ending((int)shim_options.exitcode);
+		syscall(SYS_exit_group, (int)shim_options.exitcode);
+	}
+	if (shim_options.on_deadlock == SHIM_ON_DEADLOCK_ABORT) {
+		signal(SIGABRT, SIG_DFL);
+		abort();
+	}
+}
+
+static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
+{
+	bool refuse = refusable && shim_options.on_deadlock == SHIM_ON_DEADLOCK_BREAK;
+
+	if (!unchanged(s) || !claim(s))
+		return false;
+	tell(t, s, refuse);
+	shim_waitfor_act();
+	return refuse;
+}
+
+bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool refusable)
+{
+	struct scratch *s = take_scratch();
+	uint32_t start = shim_board_index(slot);
+	bool refuse = false;
+
+	if (!s)
+		return false;
+	memset(s->visited, 0, sizeof s->visited);
+	s->path[0] = level_of(start, slot);
+	s->depth = 1;
+	if (search(s, start))
+		refuse = report(t, s, refusable);
+	give_scratch(s);
+	return refuse;
+}
+
+/* The holder may be running: then only what the lock itself says is known, and that is in the log. */
+void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *slot)
+{
+	struct scratch *s = take_scratch();
+
+	if (!s)
+		return;
+	uint32_t count = shim_waitfor_parts(t, slot, 0, s->parts, 0, SHIM_PARTS_MAX);
+	s->path[0] = level_of(shim_board_index(slot), slot);
+	s->depth = 1;
+	uint32_t at = next_in_the_way(s);
+	if (at != DT_BOARD_SLOTS && at != shim_board_index(slot))
+		count = shim_waitfor_parts(t, &s->copy, slot->object, s->parts, count, SHIM_PARTS_MAX);
+	shim_incident_tell(t, DT_INCIDENT_LONG_WAIT, 0, s->parts, count);
+	give_scratch(s);
+}
