@@ -58,15 +58,35 @@ struct arena *arena_new(void)
 	return arena;
 }
 
+static void free_blocks(struct block *blocks)
+{
+	for (struct block *block = blocks, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+}
+
 void arena_free(struct arena *arena)
 {
 	if (!arena)
 		return;
-	for (struct block *block = arena->blocks, *next; block; block = next) {
-		next = block->next;
-		free(block);
-	}
+	free_blocks(arena->blocks);
 	free(arena);
+}
+
+void arena_clear(struct arena *arena)
+{
+	struct block *kept = arena->blocks;
+
+	if (!kept)
+		return;
+	free_blocks(kept->next);
+	kept->next = NULL;
+	kept->used = 0;
+	if (kept->size > BLOCK_BYTES) {
+		free(kept);
+		arena->blocks = NULL;
+	}
 }
 
 static struct block *add_block(struct arena *arena, size_t bytes)

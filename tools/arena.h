@@ -14,6 +14,9 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena); /* NULL is ignored */
 
+/* Give up all pieces, and keep one block for the next: for work done finding by finding. */
+void arena_clear(struct arena *arena);
+
 void *arena_alloc(struct arena *arena, size_t bytes);    /* zeroed, aligned for any type */
 char *arena_copy(struct arena *arena, const char *text); /* NULL gives NULL */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,11 +1,20 @@
 /* The table of formats, and the one loop over the findings. */
 #include "emit.h"
 
-static const struct emitter *const emitters[] = {&emit_text, &emit_json};
+static const struct emitter *const emitters[] = {
+    &emit_text,     &emit_json,   &emit_sarif,  &emit_junit,
+    &emit_valgrind, &emit_gitlab, &emit_github, &emit_markdown,
+};
 
 const struct emitter *emit_nth(size_t index)
 {
 	return index < sizeof(emitters) / sizeof(*emitters) ? emitters[index] : NULL;
+}
+
+bool emit_fails(const struct emit *emit, const struct report_finding *finding)
+{
+	return !finding->filtered && !finding->suppressed && !finding->known &&
+	       (int)finding->level >= emit->fail_on;
 }
 
 bool emit_report(const struct emitter *emitter, struct emit *emit)

@@ -10,10 +10,13 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "source.h"
 
 struct emit {
 	FILE *out;
 	const struct report *report;
+	struct source *source; /* places files in the checkout */
+	int fail_on;           /* the enum dt_level from which on a finding fails the run */
 	bool colour, verbose, quiet;
 	void *state; /* the emitter's own between begin and end */
 };
@@ -21,6 +24,7 @@ struct emit {
 struct emitter {
 	const char *name;
 	const char *summary;
+	bool has_summary; /* ends with words_summary's line */
 	void (*begin)(struct emit *emit);
 	void (*finding)(struct emit *emit, const struct report_finding *finding);
 	void (*end)(struct emit *emit);
@@ -32,6 +36,13 @@ const struct emitter *emit_nth(size_t index);
 /* Write the report. False when the stream failed; errno says why. */
 bool emit_report(const struct emitter *emitter, struct emit *emit);
 
-extern const struct emitter emit_text, emit_json;
+/* What the text format says about one finding, printable and in several lines; to be freed. */
+char *emit_finding_text(const struct emit *emit, const struct report_finding *finding);
+
+/* It fails the run: new, and of the level that is asked for. */
+bool emit_fails(const struct emit *emit, const struct report_finding *finding);
+
+extern const struct emitter emit_text, emit_json, emit_sarif, emit_junit, emit_valgrind, emit_gitlab,
+    emit_github, emit_markdown;
 
 #endif

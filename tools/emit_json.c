@@ -1,117 +1,92 @@
-/* The JSON of the contract, with some more keys; README.md has the list. The document is built whole
- * and printed at the end: it is small beside the facts, and jansson then guarantees its shape. */
+/* The JSON of the contract, with some more keys. It is printed finding by finding, so that memory does
+ * not grow with their number; jansson guarantees the shape of each. */
 #include "emit.h"
 
-#include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "arena.h"
-#include "safe.h"
-#include "say.h"
+#include "json.h"
 
-struct document {
-	struct arena *arena;
-	json_t *findings, *filtered;
+struct json_state {
+	struct arena *arena; /* of one finding */
+	size_t count;        /* in the array that is open */
+	bool filtered;       /* it is "filtered" */
 };
 
-static json_t *text(struct document *document, const char *value)
-{
-	return value ? json_string(safe_utf8(document->arena, value)) : json_null();
-}
-
-static json_t *hexadecimal(struct document *document, uint64_t value)
-{
-	return json_string(arena_printf(document->arena, "0x%" PRIx64, value));
-}
-
-/* Append, whatever it is; jansson answers -1 when there is no memory. */
-static void append(json_t *array, json_t *value)
-{
-	if (json_array_append_new(array, value))
-		say_out_of_memory();
-}
-
-static void set(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, value))
-		say_out_of_memory();
-}
-
-static json_t *frame_object(struct document *document, const struct report_frame *frame)
+static json_t *frame_object(struct arena *arena, const struct report_frame *frame)
 {
 	json_t *object = json_object();
 
-	set(object, "function", text(document, frame->function));
-	set(object, "file", text(document, frame->file));
-	set(object, "line", frame->line ? json_integer(frame->line) : json_null());
-	set(object, "column", frame->column ? json_integer(frame->column) : json_null());
-	set(object, "module", text(document, frame->module ? model_base_name(frame->module) : NULL));
-	set(object, "path", text(document, frame->module));
-	set(object, "offset", hexadecimal(document, frame->offset));
-	set(object, "inlined", json_boolean(frame->inlined));
-	set(object, "inferred", json_boolean(frame->inferred));
+	json_put(object, "function", json_text(arena, frame->function));
+	json_put(object, "file", json_text(arena, frame->file));
+	json_put(object, "line", frame->line ? json_integer(frame->line) : json_null());
+	json_put(object, "column", frame->column ? json_integer(frame->column) : json_null());
+	json_put(object, "module", json_text(arena, frame->module ? model_base_name(frame->module) : NULL));
+	json_put(object, "path", json_text(arena, frame->module));
+	json_put(object, "offset", json_hexadecimal(frame->offset));
+	json_put(object, "inlined", json_boolean(frame->inlined));
+	json_put(object, "inferred", json_boolean(frame->inferred));
 	return object;
 }
 
-static json_t *stack_array(struct document *document, const struct report_stack *stack)
+static json_t *stack_array(struct arena *arena, const struct report_stack *stack)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < stack->count; i++)
-		append(array, frame_object(document, &stack->frames[i]));
+		json_push(array, frame_object(arena, &stack->frames[i]));
 	return array;
 }
 
-static json_t *lock_object(struct document *document, const struct report_lock *lock)
+static json_t *lock_object(struct arena *arena, const struct report_lock *lock)
 {
 	json_t *object = json_object();
 
-	set(object, "id", json_integer(lock->id));
-	set(object, "name", text(document, lock->name));
-	set(object, "kind", text(document, lock->kind));
-	set(object, "origin", text(document, lock->origin));
+	json_put(object, "id", json_integer(lock->id));
+	json_put(object, "name", json_text(arena, lock->name));
+	json_put(object, "kind", json_text(arena, lock->kind));
+	json_put(object, "origin", json_text(arena, lock->origin));
 	return object;
 }
 
-static json_t *thread_object(struct document *document, const struct report_thread *thread)
+static json_t *thread_object(struct arena *arena, const struct report_thread *thread)
 {
 	json_t *object = json_object();
 
-	set(object, "id", json_integer(thread->id));
-	set(object, "name", text(document, thread->name));
-	set(object, "start", text(document, thread->start));
-	set(object, "tid", thread->tid ? json_integer(thread->tid) : json_null());
-	set(object, "created_by", thread->parent ? json_integer(thread->parent) : json_null());
-	set(object, "created_at", stack_array(document, &thread->created));
+	json_put(object, "id", json_integer(thread->id));
+	json_put(object, "name", json_text(arena, thread->name));
+	json_put(object, "start", json_text(arena, thread->start));
+	json_put(object, "tid", thread->tid ? json_integer(thread->tid) : json_null());
+	json_put(object, "created_by", thread->parent ? json_integer(thread->parent) : json_null());
+	json_put(object, "created_at", stack_array(arena, &thread->created));
 	return object;
 }
 
-static json_t *event_object(struct document *document, const struct report_event *event)
+static json_t *event_object(struct arena *arena, const struct report_event *event)
 {
 	static const char *const waits[] = {
 	    [DT_WAIT_FOREVER] = "forever", [DT_WAIT_TIMED] = "timed", [DT_WAIT_TRY] = "try"};
 	json_t *object = json_object(), *holding = json_array();
 
 	for (size_t i = 0; i < event->holding_count; i++)
-		append(holding, json_integer(event->holding[i]));
-	set(object, "what", json_string(dt_event_name(event->kind)));
-	set(object, "thread", json_integer(event->thread));
-	set(object, "lock", event->lock ? json_integer(event->lock) : json_null());
+		json_push(holding, json_integer(event->holding[i]));
+	json_put(object, "what", json_string(dt_event_name(event->kind)));
+	json_put(object, "thread", json_integer(event->thread));
+	json_put(object, "lock", event->lock ? json_integer(event->lock) : json_null());
 	if (event->other_thread)
-		set(object, "other_thread", json_integer(event->other_thread));
+		json_put(object, "other_thread", json_integer(event->other_thread));
 	if (event->other_lock)
-		set(object, "other_lock", json_integer(event->other_lock));
+		json_put(object, "other_lock", json_integer(event->other_lock));
 	if (event->pid)
-		set(object, "pid", json_integer(event->pid));
+		json_put(object, "pid", json_integer(event->pid));
 	if (event->since_ns)
-		set(object, "since_ns", json_integer((json_int_t)event->since_ns));
-	set(object, "mode", json_string(event->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
-	set(object, "wait",
-	    (unsigned)event->wait <= DT_WAIT_TRY ? json_string(waits[event->wait]) : json_null());
-	set(object, "holding", holding);
-	set(object, "stack", stack_array(document, &event->stack));
-	set(object, "truncated", json_boolean(event->stack.truncated));
+		json_put(object, "since_ns", json_integer((json_int_t)event->since_ns));
+	json_put(object, "mode", json_string(event->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
+	json_put(object, "wait",
+	         (unsigned)event->wait <= DT_WAIT_TRY ? json_string(waits[event->wait]) : json_null());
+	json_put(object, "holding", holding);
+	json_put(object, "stack", stack_array(arena, &event->stack));
+	json_put(object, "truncated", json_boolean(event->stack.truncated));
 	return object;
 }
 
@@ -129,15 +104,15 @@ static json_t *wait_cycle(const struct report_finding *finding)
 		step = json_object();
 		holds = json_array();
 		for (size_t h = 0; h < event->holding_count; h++)
-			append(holds, json_integer(event->holding[h]));
-		set(step, "thread", json_integer(event->thread));
-		set(step, "holds", holds);
-		set(step, "waits_for_lock", event->lock ? json_integer(event->lock) : json_null());
-		set(step, "waits_for_thread",
-		    event->other_thread ? json_integer(event->other_thread) : json_null());
-		append(cycle, step);
+			json_push(holds, json_integer(event->holding[h]));
+		json_put(step, "thread", json_integer(event->thread));
+		json_put(step, "holds", holds);
+		json_put(step, "waits_for_lock", event->lock ? json_integer(event->lock) : json_null());
+		json_put(step, "waits_for_thread",
+		         event->other_thread ? json_integer(event->other_thread) : json_null());
+		json_push(cycle, step);
 	}
-	set(state, "cycle", cycle);
+	json_put(state, "cycle", cycle);
 	return state;
 }
 
@@ -153,7 +128,7 @@ static json_t *state_object(const struct report_finding *finding)
 	}
 }
 
-static json_t *finding_object(struct document *document, const struct report *report,
+static json_t *finding_object(struct arena *arena, const struct report *report,
                               const struct report_finding *finding)
 {
 	static const char *const tiers[] = {
@@ -162,46 +137,47 @@ static json_t *finding_object(struct document *document, const struct report *re
 	       *events = json_array();
 
 	for (size_t i = 0; i < finding->lock_count; i++)
-		append(locks, lock_object(document, &finding->locks[i]));
+		json_push(locks, lock_object(arena, &finding->locks[i]));
 	for (size_t i = 0; i < finding->thread_count; i++)
-		append(threads, thread_object(document, &finding->threads[i]));
+		json_push(threads, thread_object(arena, &finding->threads[i]));
 	for (size_t i = 0; i < finding->event_count; i++)
-		append(events, event_object(document, &finding->events[i]));
-	set(object, "rule", json_string(finding->rule->name));
-	set(object, "level", json_string(model_level_name(finding->level)));
-	set(object, "tier", json_string(tiers[finding->tier]));
-	set(object, "pid", json_integer(report->processes[finding->process].pid));
-	set(object, "fingerprint", json_string(finding->fingerprint));
-	set(object, "message", text(document, finding->message));
-	set(object, "advice", text(document, finding->advice));
-	set(object, "reason", finding->reason ? json_string(dt_reason_name(finding->reason)) : json_null());
-	set(object, "known", json_boolean(finding->known));
-	set(object, "count", json_integer((json_int_t)finding->count));
-	set(object, "locks", locks);
-	set(object, "threads", threads);
-	set(object, "events", events);
+		json_push(events, event_object(arena, &finding->events[i]));
+	json_put(object, "rule", json_string(finding->rule->name));
+	json_put(object, "level", json_string(model_level_name(finding->level)));
+	json_put(object, "tier", json_string(tiers[finding->tier]));
+	json_put(object, "pid", json_integer(report->processes[finding->process].pid));
+	json_put(object, "fingerprint", json_string(finding->fingerprint));
+	json_put(object, "message", json_text(arena, finding->message));
+	json_put(object, "advice", json_text(arena, finding->advice));
+	json_put(object, "reason",
+	         finding->reason ? json_string(dt_reason_name(finding->reason)) : json_null());
+	json_put(object, "known", json_boolean(finding->known));
+	json_put(object, "count", json_integer((json_int_t)finding->count));
+	json_put(object, "locks", locks);
+	json_put(object, "threads", threads);
+	json_put(object, "events", events);
 	if (finding->happened) {
-		set(object, "time_ns", json_integer((json_int_t)finding->time_ns));
-		set(object, "broken", json_boolean(finding->broken));
+		json_put(object, "time_ns", json_integer((json_int_t)finding->time_ns));
+		json_put(object, "broken", json_boolean(finding->broken));
 	}
-	set(object, "state", state_object(finding));
+	json_put(object, "state", state_object(finding));
 	return object;
 }
 
-static json_t *process_object(struct document *document, const struct report_process *process)
+static json_t *process_object(struct arena *arena, const struct report_process *process)
 {
 	json_t *object = json_object(), *argv = json_array();
 
 	for (size_t i = 0; i < process->argc; i++)
-		append(argv, text(document, process->argv[i]));
-	set(object, "pid", json_integer(process->pid));
-	set(object, "ppid", json_integer(process->ppid));
-	set(object, "argv", argv);
-	set(object, "exit", process->exited ? json_integer(process->exit_status) : json_null());
-	set(object, "signal", process->signalled ? json_integer(process->signal) : json_null());
-	set(object, "threads", json_integer(process->threads));
-	set(object, "locks", json_integer(process->locks));
-	set(object, "acquisitions", json_integer(process->acquisitions));
+		json_push(argv, json_text(arena, process->argv[i]));
+	json_put(object, "pid", json_integer(process->pid));
+	json_put(object, "ppid", json_integer(process->ppid));
+	json_put(object, "argv", argv);
+	json_put(object, "exit", process->exited ? json_integer(process->exit_status) : json_null());
+	json_put(object, "signal", process->signalled ? json_integer(process->signal) : json_null());
+	json_put(object, "threads", json_integer(process->threads));
+	json_put(object, "locks", json_integer(process->locks));
+	json_put(object, "acquisitions", json_integer(process->acquisitions));
 	return object;
 }
 
@@ -210,67 +186,84 @@ static json_t *summary_object(const struct report_summary *summary)
 	json_t *object = json_object();
 
 	for (int level = DT_LEVEL_ERROR; level >= DT_LEVEL_NOTE; level--)
-		set(object, model_level_name((enum dt_level)level),
-		    json_integer((json_int_t)summary->levels[level]));
-	set(object, "suppressed", json_integer((json_int_t)summary->suppressed));
-	set(object, "known", json_integer((json_int_t)summary->known));
+		json_put(object, model_level_name((enum dt_level)level),
+		         json_integer((json_int_t)summary->levels[level]));
+	json_put(object, "suppressed", json_integer((json_int_t)summary->suppressed));
+	json_put(object, "known", json_integer((json_int_t)summary->known));
 	return object;
+}
+
+static void put_member(const struct emit *emit, const char *key, json_t *value)
+{
+	fprintf(emit->out, ",\n\"%s\": ", key);
+	json_print(emit->out, value, JSON_INDENT(2) | JSON_ENCODE_ANY);
 }
 
 static void begin(struct emit *emit)
 {
-	struct document *document = must_realloc(NULL, 1, sizeof(*document));
+	struct json_state *state = must_realloc(NULL, 1, sizeof(*state));
+	const struct report *report = emit->report;
+	json_t *tool = json_object(), *processes = json_array();
 
-	*document =
-	    (struct document){.arena = arena_new(), .findings = json_array(), .filtered = json_array()};
-	emit->state = document;
+	*state = (struct json_state){.arena = arena_new()};
+	emit->state = state;
+	for (size_t i = 0; i < report->process_count; i++)
+		json_push(processes, process_object(state->arena, &report->processes[i]));
+	json_put(tool, "name", json_string("libdetect"));
+	json_put(tool, "version", json_string(DETECT_VERSION));
+	fputs("{\n\"format\": \"libdetect-findings\",\n\"version\": 1", emit->out);
+	put_member(emit, "tool", tool);
+	put_member(emit, "processes", processes);
+	put_member(emit, "summary", summary_object(&report->summary));
+	fputs(",\n\"findings\": [", emit->out);
+}
+
+/* From the findings to the filtered candidates, which come last. */
+static void begin_filtered(struct emit *emit)
+{
+	struct json_state *state = emit->state;
+
+	fputs("],\n\"filtered\": [", emit->out);
+	state->filtered = true;
+	state->count = 0;
 }
 
 static void finding(struct emit *emit, const struct report_finding *found)
 {
-	struct document *document = emit->state;
+	struct json_state *state = emit->state;
 
-	append(found->filtered ? document->filtered : document->findings,
-	       finding_object(document, emit->report, found));
+	if (found->filtered && !emit->verbose)
+		return;
+	if (found->filtered && !state->filtered)
+		begin_filtered(emit);
+	fputs(state->count++ ? ",\n" : "\n", emit->out);
+	json_print(emit->out, finding_object(state->arena, emit->report, found), JSON_INDENT(2));
+	arena_clear(state->arena);
 }
 
-static json_t *line_array(struct document *document, const char *const *lines, size_t count)
+static json_t *line_array(struct arena *arena, const char *const *lines, size_t count)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		append(array, text(document, lines[i]));
+		json_push(array, json_text(arena, lines[i]));
 	return array;
 }
 
 static void end(struct emit *emit)
 {
-	struct document *document = emit->state;
+	struct json_state *state = emit->state;
 	const struct report *report = emit->report;
-	json_t *root = json_object(), *tool = json_object(), *processes = json_array();
 
-	for (size_t i = 0; i < report->process_count; i++)
-		append(processes, process_object(document, &report->processes[i]));
-	set(tool, "name", json_string("libdetect"));
-	set(tool, "version", json_string(DETECT_VERSION));
-	set(root, "format", json_string("libdetect-findings"));
-	set(root, "version", json_integer(1));
-	set(root, "tool", tool);
-	set(root, "processes", processes);
-	set(root, "summary", summary_object(&report->summary));
-	set(root, "findings", document->findings);
+	if (emit->verbose && !state->filtered)
+		begin_filtered(emit);
+	fputc(']', emit->out);
+	put_member(emit, "notices", line_array(state->arena, report->notices, report->notice_count));
 	if (emit->verbose)
-		set(root, "filtered", document->filtered);
-	else
-		json_decref(document->filtered);
-	set(root, "notices", line_array(document, report->notices, report->notice_count));
-	if (emit->verbose)
-		set(root, "remarks", line_array(document, report->remarks, report->remark_count));
-	if (json_dumpf(root, emit->out, JSON_INDENT(2)) == 0)
-		fputc('\n', emit->out);
-	json_decref(root);
-	arena_free(document->arena);
-	free(document);
+		put_member(emit, "remarks", line_array(state->arena, report->remarks, report->remark_count));
+	fputs("\n}\n", emit->out);
+	arena_free(state->arena);
+	free(state);
 	emit->state = NULL;
 }
 

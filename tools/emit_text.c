@@ -11,6 +11,7 @@
 #include "names.h"
 #include "places.h"
 #include "safe.h"
+#include "say.h"
 #include "words.h"
 
 #define PLAIN "\033[0m"
@@ -84,8 +85,7 @@ static void print_thread(const struct emit *emit, const struct report_finding *f
 {
 	struct text_state *state = emit->state;
 	const struct report_thread *thread = model_thread(finding, id);
-	const struct report_thread unknown = {.id = id};
-	char *words = arena_copy(state->arena, advice_thread(state->arena, thread ? thread : &unknown));
+	char *words = arena_copy(state->arena, words_thread(state->arena, thread, id));
 
 	if (strncmp(words, "th", 2) == 0)
 		words[0] = 'T';
@@ -210,18 +210,8 @@ static void begin(struct emit *emit)
 	emit->state = state;
 }
 
-static void finding(struct emit *emit, const struct report_finding *found)
+static void print_whole(const struct emit *emit, const struct report_finding *found)
 {
-	if (found->known && !emit->verbose)
-		return;
-	print_headline(emit, found);
-	print_reason(emit, found);
-	if (found->known)
-		fputs("  Known: it is in the baseline.\n", emit->out);
-	if (found->filtered) {
-		print_edges_short(emit, found);
-		return;
-	}
 	print_events(emit, found);
 	print_locks(emit, found);
 	fputs("\n  ", emit->out);
@@ -230,6 +220,24 @@ static void finding(struct emit *emit, const struct report_finding *found)
 	safe_print(emit->out, found->advice);
 	fprintf(emit->out, "\n  Fingerprint %s; see `detect explain %s`.\n\n", found->fingerprint,
 	        found->rule->name);
+}
+
+static void finding(struct emit *emit, const struct report_finding *found)
+{
+	struct text_state *state = emit->state;
+
+	if (found->known && !emit->verbose)
+		return;
+	print_headline(emit, found);
+	print_reason(emit, found);
+	if (found->known)
+		fputs("  Known: it is in the baseline.\n", emit->out);
+	if (found->filtered) {
+		print_edges_short(emit, found);
+	} else {
+		print_whole(emit, found);
+	}
+	arena_clear(state->arena);
 }
 
 static void print_lines(const struct emit *emit, const char *const *lines, size_t count)
@@ -258,9 +266,27 @@ static void end(struct emit *emit)
 	emit->state = NULL;
 }
 
+char *emit_finding_text(const struct emit *emit, const struct report_finding *found)
+{
+	char *text;
+	size_t bytes;
+	struct text_state state = {.arena = arena_new()};
+	struct emit plain = {
+	    .out = open_memstream(&text, &bytes), .report = emit->report, .verbose = true, .state = &state};
+
+	if (!plain.out)
+		say_out_of_memory();
+	finding(&plain, found);
+	if (fclose(plain.out))
+		say_out_of_memory();
+	arena_free(state.arena);
+	return text;
+}
+
 const struct emitter emit_text = {
     .name = "text",
     .summary = "for people",
+    .has_summary = true,
     .begin = begin,
     .finding = finding,
     .end = end,

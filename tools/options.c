@@ -11,8 +11,17 @@
 
 #include "arena.h"
 #include "say.h"
+#include "words.h"
 
-enum { KEY_EXITCODE = 0x100, KEY_FAIL_ON, KEY_SUPPRESSIONS, KEY_BASELINE, KEY_COLOUR, KEY_PREFER_WRITER };
+enum {
+	KEY_EXITCODE = 0x100,
+	KEY_FAIL_ON,
+	KEY_SUPPRESSIONS,
+	KEY_BASELINE,
+	KEY_COLOUR,
+	KEY_PREFER_WRITER,
+	KEY_SOURCE_ROOT
+};
 
 static const struct argp_option rows[] = {
     {"format", 'f', "FORMAT", 0, "Format of the report, text by default: ", 1},
@@ -23,6 +32,8 @@ static const struct argp_option rows[] = {
     {"baseline", KEY_BASELINE, "FILE", 0, "JSON report of an earlier run: only new findings count", 1},
     {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
      "Take every rwlock as one where a waiting writer holds back new readers", 1},
+    {"source-root", KEY_SOURCE_ROOT, "DIR", 0,
+     "Print paths below DIR relative to it (the checkout around the current folder)", 1},
     {"verbose", 'v', NULL, 0, "Also what was filtered, and why; what is known; unused suppressions", 1},
     {"quiet", 'q', NULL, 0, "No summary line when there is no finding", 1},
     {"color", KEY_COLOUR, "WHEN", OPTION_ARG_OPTIONAL, "Colour in text: auto (default), always, never", 1},
@@ -127,6 +138,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		break;
 	case KEY_COLOUR:
 		options->colour = value ? colours[options_word("--color", value, colours)] : "always";
+		return 0;
+	case KEY_SOURCE_ROOT:
+		options->source_root = value;
 		return 0;
 	case KEY_PREFER_WRITER:
 		options->prefer_writer = true;
@@ -246,6 +260,21 @@ void options_say_notices(const struct report_options *options, const struct repo
 		say("%s", report->notices[i]);
 }
 
+/* For scripts, whatever the format: its last line, or one on stderr. Not of a clean run, whose stderr
+ * is the program's. */
+static void say_summary(const struct report_options *options, const struct report *report)
+{
+	const struct report_summary *summary = &report->summary;
+	struct arena *arena;
+
+	if (options->quiet || !(summary->levels[DT_LEVEL_ERROR] || summary->levels[DT_LEVEL_WARNING] ||
+	                        summary->levels[DT_LEVEL_NOTE] || options->verbose))
+		return;
+	arena = arena_new();
+	fprintf(stderr, "%s\n", words_summary(arena, report));
+	arena_free(arena);
+}
+
 bool options_emit(struct report_options *options, const struct report *report)
 {
 	FILE *out = options->report_file;
@@ -254,6 +283,8 @@ bool options_emit(struct report_options *options, const struct report *report)
 	    .out = out,
 	    .report = report,
 	    .colour = wants_colour(options),
+	    .source = source_open(options->source_root),
+	    .fail_on = (int)options->fail_on,
 	    .verbose = options->verbose,
 	    .quiet = options->quiet,
 	};
@@ -262,11 +293,15 @@ bool options_emit(struct report_options *options, const struct report *report)
 	if (!is_standard && fstat(fileno(out), &st) == 0 && S_ISREG(st.st_mode) &&
 	    ftruncate(fileno(out), 0) < 0) {
 		say("--report: %s: %s", options->report_path, strerror(errno));
+		source_close(emit.source);
 		return false;
 	}
 	bool written = emit_report(options->emitter, &emit);
+	source_close(emit.source);
 	if (!is_standard && fclose(out) != 0)
 		written = false;
+	if (written && !options->emitter->has_summary && out != stderr)
+		say_summary(options, report);
 	if (!written)
 		say("the report could not be written to %s: %s",
 		    is_standard ? "its stream" : options->report_path, strerror(errno));

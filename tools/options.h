@@ -28,7 +28,8 @@ struct report_options {
 	int exitcode;
 	bool exitcode_given;
 	enum fail_on fail_on;
-	const char *colour; /* "auto", "always", "never" */
+	const char *source_root; /* NULL: source_open's default */
+	const char *colour;      /* "auto", "always", "never" */
 	bool verbose, quiet, prefer_writer;
 	struct suppressions *suppressions;
 	struct baseline *baseline;

@@ -42,29 +42,57 @@ size_t safe_utf8_next(const char *text, uint32_t *code_point)
 	return length;
 }
 
-/* C0, DEL, C1, line separators and bidirectional overrides. */
-static bool steers_terminal(uint32_t point)
+/* C0, DEL, C1, line separators and bidirectional overrides; and what is no character at all, which
+ * XML does not allow. */
+static bool is_unprintable(uint32_t point)
 {
 	return point < 0x20 || (point >= 0x7F && point <= 0x9F) || (point >= 0x200E && point <= 0x200F) ||
-	       (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+	       (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069) ||
+	       (point >= 0xFDD0 && point <= 0xFDEF) || (point & 0xFFFE) == 0xFFFE;
+}
+
+/* The longest piece: \u{10FFFF}, and its NUL. */
+#define PIECE_BYTES 12
+
+/* The printable form of the first character of `text`, which takes *used bytes of it. */
+static size_t print_next(const char *text, char piece[PIECE_BYTES], size_t *used)
+{
+	uint32_t point;
+	size_t length = safe_utf8_next(text, &point);
+
+	*used = length ? length : 1;
+	if (length == 0)
+		return (size_t)snprintf(piece, PIECE_BYTES, "\\x%02X", (unsigned char)*text);
+	if (is_unprintable(point))
+		return (size_t)snprintf(piece, PIECE_BYTES, point < 0x100 ? "\\x%02X" : "\\u{%04X}",
+		                        (unsigned)point);
+	memcpy(piece, text, length);
+	return length;
 }
 
 void safe_print(FILE *out, const char *text)
 {
-	while (*text) {
-		uint32_t point;
-		size_t length = safe_utf8_next(text, &point);
+	char piece[PIECE_BYTES];
+	size_t used;
 
-		if (length == 0) {
-			fprintf(out, "\\x%02X", (unsigned char)*text);
-			length = 1;
-		} else if (steers_terminal(point)) {
-			fprintf(out, point < 0x100 ? "\\x%02X" : "\\u{%04X}", (unsigned)point);
-		} else {
-			fwrite(text, 1, length, out);
-		}
-		text += length;
+	for (; *text; text += used)
+		fwrite(piece, 1, print_next(text, piece, &used), out);
+}
+
+const char *safe_visible(struct arena *arena, const char *text)
+{
+	char piece[PIECE_BYTES];
+	size_t used, bytes = 0;
+
+	for (const char *at = text; *at; at += used)
+		bytes += print_next(at, piece, &used);
+	char *copy = arena_alloc(arena, bytes + 1), *to = copy;
+	for (; *text; text += used) {
+		size_t length = print_next(text, piece, &used);
+		memcpy(to, piece, length);
+		to += length;
 	}
+	return copy;
 }
 
 const char *safe_utf8(struct arena *arena, const char *text)

@@ -18,6 +18,9 @@ size_t safe_utf8_next(const char *text, uint32_t *code_point);
  * that a name can neither steer the terminal nor fake a line of the report. */
 void safe_print(FILE *out, const char *text);
 
+/* The same as a string, for formats that put it into their own escapes: printable UTF-8 in one line. */
+const char *safe_visible(struct arena *arena, const char *text);
+
 /* Valid UTF-8: each byte that belongs to no valid sequence becomes U+FFFD. Never NULL for non-NULL. */
 const char *safe_utf8(struct arena *arena, const char *text);
 

@@ -8,6 +8,25 @@
 #include "advice.h"
 #include "names.h"
 
+const char *words_thread(struct arena *arena, const struct report_thread *thread, uint32_t id)
+{
+	const struct report_thread unknown = {.id = id};
+
+	return advice_thread(arena, thread ? thread : &unknown);
+}
+
+const char *words_spot(struct arena *arena, const struct spot *spot)
+{
+	const struct report_frame *frame = spot->frame;
+	const char *function = frame ? frame->function : NULL, *place = spot->path;
+
+	if (spot->line)
+		place = arena_printf(arena, "%s:%u", place, spot->line);
+	else if (frame && !spot->is_source)
+		place = arena_printf(arena, "%s+0x%" PRIx64, place, frame->offset);
+	return function ? arena_printf(arena, "%s in %s", place, function) : place;
+}
+
 const char *words_created(struct arena *arena, const struct report_finding *finding,
                           const struct report_thread *thread)
 {
@@ -81,6 +100,19 @@ const char *words_event(struct arena *arena, const struct report_finding *findin
 		break;
 	}
 	return arena_printf(arena, "%s %s here:", dt_event_name(event->kind), lock);
+}
+
+const char *words_step(struct arena *arena, const struct report_finding *finding,
+                       const struct report_event *event)
+{
+	char *words = arena_printf(arena, "%s %s",
+	                           words_thread(arena, model_thread(finding, event->thread), event->thread),
+	                           words_event(arena, finding, event));
+	size_t length = strlen(words);
+
+	if (length && words[length - 1] == ':')
+		words[length - 1] = '\0';
+	return words;
 }
 
 const char *words_also_held(struct arena *arena, const struct report_finding *finding,
