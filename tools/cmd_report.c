@@ -52,6 +52,7 @@ static int run(int argc, char **argv)
 	    .prefer_writer = arguments.options.prefer_writer,
 	    .want_filtered = arguments.options.verbose,
 	};
+	options_open_progress(&arguments.options);
 	struct report_builder *builder = report_open(&settings);
 	const struct report *report = report_of_logs(builder, &arguments.logs, arguments.options.suppressions,
 	                                             arguments.options.baseline);

@@ -149,6 +149,7 @@ static int report_run(struct run_arguments *arguments, struct log_dir *dir, stru
 	    .child_pid = child->pid,
 	    .child_wait_status = child->wait_status,
 	};
+	options_open_progress(&arguments->options);
 	struct report_builder *builder = report_open(&settings);
 	const struct report *report =
 	    report_of_logs(builder, logs, arguments->options.suppressions, arguments->options.baseline);

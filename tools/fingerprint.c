@@ -97,8 +97,9 @@ static int compare_rotations(const char *const *edges, size_t count, size_t a, s
 
 const char *fingerprint_make(struct arena *arena, const struct report_finding *finding)
 {
-	const char **edges = arena_alloc(arena, (finding->event_count + 1) * sizeof(*edges));
-	size_t count = write_edges(arena, finding, edges), first = 0;
+	struct arena *scratch = arena_new();
+	const char **edges = arena_alloc(scratch, (finding->event_count + 1) * sizeof(*edges));
+	size_t count = write_edges(scratch, finding, edges), first = 0;
 	fnv_t hash = ((fnv_t)0x6c62272e07bb0142u << 64) | 0x62b821756295c58du;
 
 	for (size_t i = 1; i < count; i++)
@@ -107,6 +108,7 @@ const char *fingerprint_make(struct arena *arena, const struct report_finding *f
 	hash = hash_text(hash, finding->rule->name);
 	for (size_t i = 0; i < count; i++)
 		hash = hash_text(hash, edges[(first + i) % count]);
+	arena_free(scratch);
 	return arena_printf(arena, "%016llx%016llx", (unsigned long long)(hash >> 64),
 	                    (unsigned long long)hash);
 }

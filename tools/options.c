@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "progress.h"
 #include "say.h"
 #include "words.h"
 
@@ -240,6 +241,12 @@ void options_open_report(struct report_options *options, FILE *usual)
 		say_usage("--report: %s: %s", path, strerror(errno));
 }
 
+void options_open_progress(const struct report_options *options)
+{
+	if (!options->quiet)
+		progress_open();
+}
+
 static bool wants_colour(const struct report_options *options)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -296,7 +303,10 @@ bool options_emit(struct report_options *options, const struct report *report)
 		source_close(emit.source);
 		return false;
 	}
+	if (isatty(fileno(out)))
+		progress_close();
 	bool written = emit_report(options->emitter, &emit);
+	progress_close();
 	source_close(emit.source);
 	if (!is_standard && fclose(out) != 0)
 		written = false;

@@ -14,6 +14,7 @@
 #include "endings.h"
 #include "finding.h"
 #include "notices.h"
+#include "progress.h"
 #include "say.h"
 
 struct merged {
@@ -118,6 +119,8 @@ static struct report_process *add_process(struct report_builder *builder, const 
 static void merge_finding(void *context, const struct dt_finding *found)
 {
 	struct report_builder *builder = context;
+
+	progress_show("names and lines of finding", HASH_COUNT(builder->merged) + 1, 0, NULL);
 	struct report_finding finding = finding_resolve(builder->resolve, found);
 	size_t process = builder->report.process_count - 1;
 	const char *program = builder->report.processes[process].program;
@@ -239,7 +242,9 @@ const struct report *report_of_logs(struct report_builder *builder, struct log_s
 	logs_sort(logs);
 	for (size_t i = 0; i < logs->notice_count; i++)
 		report_add_notice(builder, logs->notices[i]);
-	for (size_t i = 0; i < logs->count; i++)
+	for (size_t i = 0; i < logs->count; i++) {
+		progress_show("log", i + 1, logs->count, logs->files[i].path);
 		report_add(builder, &logs->files[i]);
+	}
 	return report_finish(builder, suppressions, baseline);
 }

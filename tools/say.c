@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "progress.h"
 #include "safe.h"
 
 static const char *said_name = "detect";
@@ -24,6 +25,7 @@ static void say_v(const char *format, va_list arguments)
 {
 	char *text = must_vprintf(format, arguments);
 
+	progress_erase();
 	fprintf(stderr, "%s: ", said_name);
 	safe_print(stderr, text);
 	fputc('\n', stderr);
