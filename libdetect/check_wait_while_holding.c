@@ -191,7 +191,7 @@ static enum dt_err say(struct dt_check_state *state, struct bug *bug)
 	dt_draft_add_event(&state->draft, DT_EVENT_ACQUIRE, found->other, found->need_node);
 	if (found->wake_node != DT_NONE)
 		dt_draft_add_event(&state->draft,
-		                   bug->op == DT_OP_COND_WAIT ? DT_EVENT_SIGNAL : DT_EVENT_WAIT, found->other,
+		                   bug->op == DT_OP_COND_WAIT || bug->op == DT_OP_SEM_WAIT ? DT_EVENT_SIGNAL : DT_EVENT_WAIT, found->other,
 		                   found->wake_node);
 	bug->said = true;
 	return dt_draft_emit(&state->draft, &finding, state->sink, state->context);

@@ -193,6 +193,14 @@ uint32_t dt_sets_gate(const struct dt_sets *sets, uint32_t a, uint32_t b)
 	return DT_NONE;
 }
 
+bool dt_sets_has(const struct dt_sets *sets, uint32_t set, uint32_t vertex)
+{
+	for (uint32_t i = sets->starts.at[set]; i < sets->starts.at[set + 1]; i++)
+		if (sets->items.at[i] >> 1 == vertex)
+			return true;
+	return false;
+}
+
 /* What both sets hold for sure: shared where one of them holds shared. */
 static enum dt_err meet(struct dt_sets *sets, uint32_t a, uint32_t b, uint32_t *scratch, uint32_t *set)
 {
@@ -216,12 +224,15 @@ static enum dt_err held_set(struct dt_edges *edges, uint32_t *set)
 	tree->chain.count = 0;
 	for (uint32_t i = 0; i < tree->held.count; i++) {
 		const struct dt_held *held = &tree->held.at[i];
-		if (!tree->vertices.at[held->vertex].excludes)
+		const struct dt_vertex *v = &tree->vertices.at[held->vertex];
+		bool counts = !v->is_class && v->units > 1;
+		if (!v->excludes && !counts)
 			continue;
 		uint32_t *item = dt_vec_push(&tree->chain, tree->alloc);
 		if (!item)
 			return DT_ERR_NOMEM;
-		*item = held->vertex * 2 + held->shared;
+		/* Several units let several in, as sharing does. */
+		*item = held->vertex * 2 + (held->shared || counts);
 	}
 	dt_sort_u32(tree->chain.at, tree->chain.count);
 	return intern_set(&edges->sets, tree->chain.at, tree->chain.count, set);

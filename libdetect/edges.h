@@ -60,7 +60,8 @@ struct dt_maker {
 	uint32_t thread, next;
 };
 
-/* Sets of held locks that can be gates, interned: equal sets have equal numbers. */
+/* Sets of held locks that can be gates, interned: equal sets have equal numbers. A semaphore of several
+ * units is in them as if shared. */
 struct dt_sets {
 	struct dt_alloc *alloc;
 	DT_VEC(uint32_t) items;  /* vertex * 2 + shared, ascending within a set */
@@ -104,6 +105,7 @@ bool dt_edges_made_by(const struct dt_edges *edges, uint32_t edge, uint32_t thre
 
 /* The first lock (vertex) that both sets hold and that at least one holds exclusively; DT_NONE. */
 uint32_t dt_sets_gate(const struct dt_sets *sets, uint32_t a, uint32_t b);
+bool dt_sets_has(const struct dt_sets *sets, uint32_t set, uint32_t vertex);
 
 /* The first edge out of and into a vertex; go on by next_out and next_in. */
 static inline uint32_t dt_edges_out(const struct dt_edges *edges, uint32_t vertex)

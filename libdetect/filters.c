@@ -199,6 +199,26 @@ static bool advance(const struct question *q, uint32_t level)
 	return false;
 }
 
+/* A semaphore of which every choice holds a unit, and that has fewer units than there are choices. */
+static uint32_t counting_gate(const struct dt_chooser *chooser, uint32_t length)
+{
+	const struct dt_edges *edges = chooser->edges;
+	const struct dt_sets *sets = &edges->sets;
+	uint32_t first = edges->variants.at[chooser->chosen.at[0].variant].set;
+
+	for (uint32_t i = sets->starts.at[first]; i < sets->starts.at[first + 1]; i++) {
+		uint32_t vertex = sets->items.at[i] >> 1, units = edges->tree->vertices.at[vertex].units, level = 1;
+		if (units < 2 || units >= length)
+			continue;
+		while (level < length &&
+		       dt_sets_has(sets, edges->variants.at[chooser->chosen.at[level].variant].set, vertex))
+			level++;
+		if (level == length)
+			return vertex;
+	}
+	return DT_NONE;
+}
+
 /* Is there a choice that meets the demands? It is left in chosen. */
 static bool answer(const struct question *q)
 {
@@ -213,8 +233,12 @@ static bool answer(const struct question *q)
 			level--;
 			continue;
 		}
-		if (++level == q->length)
-			return q->chooser->steps <= q->last_step;
+		if (++level == q->length) {
+			if (!(q->demands & NO_GATE) || counting_gate(q->chooser, level) == DT_NONE)
+				return q->chooser->steps <= q->last_step;
+			level--;
+			continue;
+		}
 		chosen[level] = (struct dt_choice){q->edge[level], DT_NONE, DT_NONE, DT_NONE};
 	}
 }
@@ -281,5 +305,5 @@ uint32_t dt_chosen_gate(const struct dt_chooser *chooser)
 				return gate;
 		}
 	}
-	return DT_NONE;
+	return chooser->chosen.count ? counting_gate(chooser, chooser->chosen.count) : DT_NONE;
 }

@@ -22,6 +22,8 @@
  *     T join U [timed]               began to; has joined when it does something else
  *     T wait C M [timed]             on condition C with mutex M: has M again when it does something else
  *     T signal C, T broadcast C
+ *     T await S [timed]              waited on semaphore S, which is a signal
+ *     T post S                       a unit that T holds, or a signal
  *     T barrier X                    arrived; when all have, they go on
  *     T once O                       the first to say so has run the routine, the others met it done
  *     T destroy L                    the same name is another object from here on
@@ -30,7 +32,7 @@
  *
  * Objects are declared by their first use (a mutex when got, an rwlock when got to read), or:
  *
- *     lock L [mutex|rwlock|spin|sem] [recursive|errorcheck|prefer-writer|class]
+ *     lock L [mutex|rwlock|spin|sem [UNITS]] [recursive|errorcheck|prefer-writer|class]
  *     cond C
  *     barrier X COUNT
  *

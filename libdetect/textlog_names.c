@@ -119,6 +119,7 @@ enum dt_err dt_run_object_id(struct dt_run *run, uint32_t object, uint32_t stack
 	    .head = {.type = DT_REC_LOCK, .flags = o->flags},
 	    .id = *id,
 	    .kind = (uint8_t)o->kind,
+	    .units = (uint16_t)o->units,
 	    .address = data_start + object * (uint64_t)64,
 	    .first_stack = stack,
 	};

@@ -279,6 +279,27 @@ enum dt_err dt_run_signal(struct dt_run *run, uint32_t thread, uint32_t cond)
 	return act_at(run, thread, DT_OP_COND_SIGNAL, cond);
 }
 
+enum dt_err dt_run_await(struct dt_run *run, uint32_t thread, uint32_t sem, struct dt_run_how how)
+{
+	uint32_t stack, id, acq;
+	enum dt_err err = dt_run_stack_of(run, thread, &stack);
+
+	err = err ? err : dt_run_object_id(run, sem, stack, &id);
+	return err ? err : dt_run_act(run, thread, DT_OP_SEM_WAIT, id, how, stack, &acq);
+}
+
+/* Who posts what it does not hold has made a signal of it. */
+enum dt_err dt_run_post(struct dt_run *run, uint32_t thread, uint32_t sem)
+{
+	struct dt_rec_id rec = {.head = {.type = DT_REC_SEM_SIGNAL}};
+
+	if (dt_run_held(run, thread, sem) != DT_NOBODY)
+		return dt_run_release(run, thread, sem);
+	enum dt_err err = act_at(run, thread, DT_OP_SEM_POST, sem);
+	rec.id = run->objects.at[sem].id;
+	return err || !run->objects.at[sem].units ? err : dt_log_buffer_add(&run->log, &rec, sizeof rec, NULL, 0);
+}
+
 /* The last has arrived. */
 static enum dt_err end_round(struct dt_run *run, struct dt_run_object *barrier)
 {

@@ -50,6 +50,7 @@ struct dt_run_object {
 	uint32_t writer; /* the thread that has it alone, or DT_NOBODY */
 	uint32_t holders;
 	uint32_t barrier_count;
+	uint32_t units; /* semaphore; 0: a signal */
 	uint32_t meeting;         /* once: the finished routine */
 	DT_VEC(uint32_t) arrived; /* barrier: threads of this round */
 };
@@ -138,6 +139,8 @@ enum dt_err dt_run_join(struct dt_run *run, uint32_t thread, uint32_t joined, st
 enum dt_err dt_run_wait(struct dt_run *run, uint32_t thread, uint32_t cond, uint32_t mutex,
                         struct dt_run_how how);
 enum dt_err dt_run_signal(struct dt_run *run, uint32_t thread, uint32_t cond);
+enum dt_err dt_run_await(struct dt_run *run, uint32_t thread, uint32_t sem, struct dt_run_how how);
+enum dt_err dt_run_post(struct dt_run *run, uint32_t thread, uint32_t sem);
 enum dt_err dt_run_barrier(struct dt_run *run, uint32_t thread, uint32_t barrier);
 enum dt_err dt_run_once(struct dt_run *run, uint32_t thread, uint32_t once);
 enum dt_err dt_run_destroy(struct dt_run *run, uint32_t thread, uint32_t object);

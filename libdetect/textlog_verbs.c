@@ -120,6 +120,24 @@ static enum dt_err do_signal(struct dt_run *run, uint32_t thread, const struct d
 	return err ? err : dt_run_signal(run, thread, cond);
 }
 
+static enum dt_err do_await(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	struct dt_run_how how;
+	uint32_t sem;
+	enum dt_err err = read_timed(run, words, 1, &how);
+
+	err = err ? err : find(run, words->at[0], DT_LOCK_SEM, &sem);
+	return err ? err : dt_run_await(run, thread, sem, how);
+}
+
+static enum dt_err do_post(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	uint32_t sem;
+	enum dt_err err = find(run, words->at[0], DT_LOCK_SEM, &sem);
+
+	return err ? err : dt_run_post(run, thread, sem);
+}
+
 static enum dt_err do_barrier(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
 {
 	uint32_t barrier = dt_run_find_object(run, words->at[0]);
@@ -169,7 +187,8 @@ static const struct verb {
     {"signal", 1, 1, false, do_signal},   {"broadcast", 1, 1, false, do_signal},
     {"barrier", 1, 1, false, do_barrier}, {"once", 1, 1, false, do_once},
     {"destroy", 1, 1, false, do_destroy}, {"name", 1, 1, false, do_name},
-    {"exit", 0, 0, false, do_exit},
+    {"exit", 0, 0, false, do_exit},       {"await", 1, 2, false, do_await},
+    {"post", 1, 1, false, do_post},
 };
 
 /* PLACE > PLACE..., the innermost last, from word `from` on; or `?`. */
@@ -284,11 +303,18 @@ static enum dt_err declare_lock(struct dt_run *run, const struct dt_run_words *w
 	enum dt_err err = declare(run, words, DT_LOCK_MUTEX, &object);
 
 	for (uint32_t i = 2; !err && i < words->count; i++) {
+		if (run->objects.at[object].kind == DT_LOCK_SEM && words->at[i][0] >= '1' && words->at[i][0] <= '9' &&
+		    !words->at[i][1]) {
+			run->objects.at[object].units = (uint32_t)(words->at[i][0] - '0');
+			continue;
+		}
 		size_t a = 0, count = sizeof attributes / sizeof *attributes;
 		while (a < count && strcmp(attributes[a].word, words->at[i]) != 0)
 			a++;
 		if (a == count)
 			return dt_run_refuse(run, words->at[i], " is nothing that a lock can be", NULL);
+		if (attributes[a].kind == DT_LOCK_SEM)
+			run->objects.at[object].units = 1;
 		if (attributes[a].kind)
 			run->objects.at[object].kind = attributes[a].kind;
 		run->objects.at[object].flags |= attributes[a].flag;

@@ -53,8 +53,9 @@ static enum dt_err add_vertex(struct dt_tree *tree, uint32_t id, uint32_t *verte
 	}
 	v->lock = id;
 	v->is_class = lock->flags & DT_LOCK_CLASS;
-	/* How many units a semaphore has is not in the facts: it may let several in. */
-	v->excludes = !v->is_class && lock->kind != DT_LOCK_SEM;
+	v->units = lock->kind == DT_LOCK_SEM ? lock->units : 1;
+	v->is_sem = lock->kind == DT_LOCK_SEM;
+	v->excludes = !v->is_class && v->units == 1;
 	v->prefers_writer =
 	    lock->kind == DT_LOCK_RWLOCK && (tree->prefer_writer || (lock->flags & DT_LOCK_PREFER_WRITER));
 	*vertex = tree->vertices.count - 1;
@@ -107,9 +108,17 @@ enum dt_err dt_tree_add(struct dt_tree *tree, uint32_t id, uint32_t *node)
 	return DT_OK;
 }
 
-static bool is_held(const struct dt_node *node)
+/* Units of a semaphore that others post without having waited are not held by anybody. A live host learns that
+ * late. */
+static bool is_signal(const struct dt_tree *tree, const struct dt_vertex *v)
 {
-	return (node->op == DT_OP_ACQUIRE || node->op == DT_OP_HOLD) && node->vertex != DT_NONE;
+	return v->is_sem && (!v->units || dt_facts_lock(tree->facts, v->lock)->signal);
+}
+
+static bool is_held(const struct dt_tree *tree, const struct dt_node *node)
+{
+	return (node->op == DT_OP_ACQUIRE || node->op == DT_OP_HOLD) && node->vertex != DT_NONE &&
+	       !is_signal(tree, &tree->vertices.at[node->vertex]);
 }
 
 bool dt_tree_held(struct dt_tree *tree, uint32_t node)
@@ -118,7 +127,7 @@ bool dt_tree_held(struct dt_tree *tree, uint32_t node)
 	tree->chain.count = 0;
 	tree->stamp++;
 	for (uint32_t at = tree->nodes.at[node].parent; at != DT_NONE; at = tree->nodes.at[at].parent) {
-		if (!is_held(&tree->nodes.at[at]))
+		if (!is_held(tree, &tree->nodes.at[at]))
 			continue;
 		uint32_t *link =
 		    tree->chain.count < DT_HELD_MAX ? dt_vec_push(&tree->chain, tree->alloc) : NULL;
@@ -146,5 +155,6 @@ bool dt_tree_wants(const struct dt_tree *tree, uint32_t node)
 	/* A lock held already is taken again by recursion, or the thread waits for itself: neither is an
 	 * order between locks. Of a class, another object may be meant. */
 	return n->op == DT_OP_ACQUIRE && n->vertex != DT_NONE && tree->held.count &&
+	       tree->vertices.at[n->vertex].units == 1 && !is_signal(tree, &tree->vertices.at[n->vertex]) &&
 	       (tree->stamps.at[n->vertex] != tree->stamp || tree->vertices.at[n->vertex].is_class);
 }

@@ -36,6 +36,8 @@ struct dt_vertex {
 	uint32_t lock; /* id in the facts */
 	bool is_class; /* stands for many objects */
 	bool excludes; /* one holder shuts out the others: may be a gate */
+	bool is_sem;
+	uint32_t units; /* of a semaphore; of any other lock 1 */
 	bool prefers_writer;
 };
 
@@ -70,7 +72,7 @@ uint32_t dt_tree_find(const struct dt_tree *tree, uint32_t acq);
  * taken again counts where it was taken first). False: more than DT_HELD_MAX, or no memory. */
 bool dt_tree_held(struct dt_tree *tree, uint32_t node);
 
-/* After dt_tree_held: the node wants a lock that it does not hold already, with something held, so
+/* After dt_tree_held: the node wants a lock (of one unit: of several, others may be free) that it does not hold already, with something held, so
  * that it can wait for another thread with it. */
 bool dt_tree_wants(const struct dt_tree *tree, uint32_t node);
 

@@ -26,9 +26,15 @@ void dt_waits_fini(struct dt_waits *waits)
 	dt_idmap_fini(&waits->waker_of, waits->alloc);
 }
 
+/* Condition variables and semaphores: somebody else's act ends the wait. */
+static bool waits_for_signal(const struct dt_node *node)
+{
+	return node->op == DT_OP_COND_WAIT || node->op == DT_OP_SEM_WAIT;
+}
+
 static bool is_wait(const struct dt_node *node)
 {
-	return node->op == DT_OP_COND_WAIT || node->op == DT_OP_JOIN || node->op == DT_OP_BARRIER_WAIT;
+	return waits_for_signal(node) || node->op == DT_OP_JOIN || node->op == DT_OP_BARRIER_WAIT;
 }
 
 static enum dt_err add_node(struct dt_waits *waits, uint32_t node)
@@ -47,7 +53,7 @@ static enum dt_err add_node(struct dt_waits *waits, uint32_t node)
 			waits->next_act.at[act->last] = node;
 		act->last = node;
 	}
-	if (n->op == DT_OP_COND_SIGNAL && n->parent != DT_NONE) {
+	if ((n->op == DT_OP_COND_SIGNAL || n->op == DT_OP_SEM_POST) && n->parent != DT_NONE) {
 		uint32_t *signal = dt_vec_push(&waits->signals, waits->alloc);
 		if (!signal)
 			return DT_ERR_NOMEM;
@@ -165,6 +171,8 @@ static enum dt_err list_wakers(struct dt_waits *waits, uint32_t node, uint32_t s
 		return DT_OK;
 	if (n->op == DT_OP_COND_WAIT)
 		return list_by_act(waits, n->vertex, DT_OP_COND_SIGNAL, segment, waiter);
+	if (n->op == DT_OP_SEM_WAIT)
+		return list_by_act(waits, n->vertex, DT_OP_SEM_POST, segment, waiter);
 	if (n->op == DT_OP_BARRIER_WAIT)
 		return list_by_act(waits, n->vertex, DT_OP_BARRIER_WAIT, segment, waiter);
 	uint32_t joined = acq_of(waits, node)->lock;
@@ -251,7 +259,7 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 			worth = DT_WAIT_ORDERED;
 		/* Nodes are numbered as they came: it had signalled already when it first needed this. */
 		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE && waker->node < need &&
-		    waits->tree->nodes.at[best->wait_node].op == DT_OP_COND_WAIT)
+		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]))
 			worth = DT_WAIT_WORD_GIVEN;
 		if (worth <= best->worth)
 			continue;
@@ -313,7 +321,7 @@ static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock
 		best.worth = DT_WAIT_WORD_GIVEN;
 		best.reason_lock = 0;
 	}
-	if (best.worth > DT_WAIT_OTHER_WAKER && waits->tree->nodes.at[node].op == DT_OP_COND_WAIT &&
+	if (best.worth > DT_WAIT_OTHER_WAKER && waits_for_signal(&waits->tree->nodes.at[node]) &&
 	    has_other_waker(waits)) {
 		best.worth = DT_WAIT_OTHER_WAKER;
 		best.reason_lock = 0;

@@ -33,7 +33,9 @@ struct lock_slot {
 	uint64_t block;
 	uint64_t frame_key;        /* on a stack: the frames above it */
 	uint8_t kind;
-	uint8_t zero[7];
+	_Atomic uint8_t is_signal;  /* semaphore */
+	uint16_t units;
+	uint32_t zero;
 };
 
 struct page_slot {
@@ -157,6 +159,7 @@ static void log_lock(struct shim_thread *t, const struct lock_slot *slot, uint32
                      uintptr_t address)
 {
 	struct dt_rec_lock rec = {.head = {DT_REC_LOCK, flags, 0}, .id = id, .kind = slot->kind};
+	rec.units = atomic_load(&slot->is_signal) ? 0 : slot->units;
 	if (!(flags & DT_LOCK_CLASS)) {
 		shim_modules_see(address);
 		rec.address = address;
@@ -213,6 +216,8 @@ static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t ad
 	slot->init_context = 0;
 	slot->first_context = 0;
 	slot->frame_key = 0;
+	slot->units = 0;
+	atomic_store(&slot->is_signal, 0);
 	atomic_store(&slot->class_id, 0);
 	find_allocation(t, slot, address);
 	mark(address, slot->block);
@@ -302,6 +307,31 @@ uint32_t shim_identity_now(const void *lock, bool *initialised)
 	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
 	*initialised = slot && slot->init_context;
 	return slot ? atomic_load(&slot->id) : 0;
+}
+
+void shim_identity_units(const void *sem, uint32_t units)
+{
+	struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
+	if (slot && slot->kind == DT_LOCK_SEM)
+		slot->units = (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX);
+}
+
+bool shim_identity_is_resource(struct shim_thread *t, const void *sem)
+{
+	const struct lock_slot *slot = t->capacity && shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
+	return slot && slot->kind == DT_LOCK_SEM && slot->units && !atomic_load_explicit(&slot->is_signal, memory_order_relaxed);
+}
+
+void shim_identity_is_signal(struct shim_thread *t, void *sem)
+{
+	struct lock_slot *slot = t->busy ? NULL : slot_of((uintptr_t)sem, false);
+	if (!slot || atomic_exchange(&slot->is_signal, 1))
+		return;
+	uint32_t id = atomic_load(&slot->id);
+	struct dt_rec_id rec = {{DT_REC_SEM_SIGNAL, 0, 0}, id, 0};
+	if (id)
+		SHIM_LOG(&rec);
+	atomic_fetch_add(&shim_generation[shim_generation_bucket(sem)], 1);
 }
 
 bool shim_identity_on_stack(const struct shim_thread *t, const void *lock)

@@ -35,6 +35,12 @@ void shim_identity_ended(void *lock);
 bool shim_identity_alive(const void *lock, enum dt_lock_kind kind);
 /* The id of the lock that is alive there; 0: none is recorded. *initialised: by a call. */
 uint32_t shim_identity_now(const void *lock, bool *initialised);
+/* A semaphore began with so many units. */
+void shim_identity_units(const void *sem, uint32_t units);
+/* It began with units, and nobody has posted what he did not hold: a lock or a resource. Cheap. */
+bool shim_identity_is_resource(struct shim_thread *t, const void *sem);
+/* Somebody did. */
+void shim_identity_is_signal(struct shim_thread *t, void *sem);
 /* The address lies on the calling thread's own stack. */
 bool shim_identity_on_stack(const struct shim_thread *t, const void *lock);
 /* Memory went away: every lock in it ends. */

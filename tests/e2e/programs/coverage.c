@@ -11,7 +11,9 @@
  * without the release. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <threads.h>
@@ -24,6 +26,7 @@ static pthread_mutex_t marker = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t table = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_spinlock_t spin;
+static sem_t sem, *named_sem;
 static mtx_t mtx;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static cnd_t cnd;
@@ -86,6 +89,22 @@ static void marker_then_mtx(void)
 	CHECK(pthread_mutex_unlock(&marker) == 0);
 }
 
+static void marker_then_sem(void)
+{
+	CHECK(pthread_mutex_lock(&marker) == 0);
+	CHECK(sem_wait(&sem) == 0);
+	CHECK(sem_post(&sem) == 0);
+	CHECK(pthread_mutex_unlock(&marker) == 0);
+}
+
+static void marker_then_named_sem(void)
+{
+	CHECK(pthread_mutex_lock(&marker) == 0);
+	CHECK(sem_wait(named_sem) == 0);
+	CHECK(sem_post(named_sem) == 0);
+	CHECK(pthread_mutex_unlock(&marker) == 0);
+}
+
 /* take, then the marker inside (held) or after the release (given). */
 #define LOCKING(name, take, give, backwards)                                                                 \
 	static void name##_nest(void)                                                                        \
@@ -145,6 +164,18 @@ static int clockwrlock(void)
 	return pthread_rwlock_clockwrlock(&table, CLOCK_MONOTONIC, &deadline);
 }
 
+static int semaphore_timedwait(void)
+{
+	struct timespec deadline = later(CLOCK_REALTIME);
+	return sem_timedwait(&sem, &deadline);
+}
+
+static int semaphore_clockwait(void)
+{
+	struct timespec deadline = later(CLOCK_MONOTONIC);
+	return sem_clockwait(&sem, CLOCK_MONOTONIC, &deadline);
+}
+
 static int c11_timedlock(void)
 {
 	struct timespec deadline = later(CLOCK_REALTIME);
@@ -165,6 +196,11 @@ LOCKING(clockrdlock, clockrdlock(), pthread_rwlock_unlock(&table), marker_then_t
 LOCKING(clockwrlock, clockwrlock(), pthread_rwlock_unlock(&table), marker_then_table_read)
 LOCKING(spin_lock, pthread_spin_lock(&spin), pthread_spin_unlock(&spin), marker_then_spin)
 LOCKING(spin_trylock, pthread_spin_trylock(&spin), pthread_spin_unlock(&spin), marker_then_spin)
+LOCKING(sem_wait, sem_wait(&sem), sem_post(&sem), marker_then_sem)
+LOCKING(sem_trywait, sem_trywait(&sem), sem_post(&sem), marker_then_sem)
+LOCKING(sem_timedwait, semaphore_timedwait(), sem_post(&sem), marker_then_sem)
+LOCKING(sem_clockwait, semaphore_clockwait(), sem_post(&sem), marker_then_sem)
+LOCKING(named_sem, sem_wait(named_sem), sem_post(named_sem), marker_then_named_sem)
 LOCKING(mtx_lock, mtx_lock(&mtx), mtx_unlock(&mtx), marker_then_mtx)
 LOCKING(mtx_trylock, mtx_trylock(&mtx), mtx_unlock(&mtx), marker_then_mtx)
 LOCKING(mtx_timedlock, c11_timedlock(), mtx_unlock(&mtx), marker_then_mtx)
@@ -203,6 +239,59 @@ static void renew_spin(void)
 static void renew_mtx(void)
 {
 	CHECK(mtx_init(&mtx, mtx_plain) == thrd_success);
+}
+static void renew_sem(void)
+{
+	CHECK(sem_init(&sem, 0, 1) == 0);
+}
+static void sem_born(void)
+{
+	in_turn(sem_wait_nest, renew_sem, marker_then_sem);
+}
+static void sem_end(void)
+{
+	CHECK(sem_destroy(&sem) == 0);
+}
+static void sem_ended(void)
+{
+	in_turn(sem_wait_nest, sem_end, marker_then_sem);
+}
+
+static void open_sem(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "/detect-test-%d", (int)getpid());
+	named_sem = sem_open(name, O_CREAT, 0600, 1);
+	CHECK(named_sem != SEM_FAILED);
+	CHECK(sem_unlink(name) == 0);
+}
+static void close_sem(void)
+{
+	CHECK(sem_close(named_sem) == 0);
+}
+static void sem_opened(void)
+{
+	open_sem();
+	named_sem_held();
+	close_sem();
+}
+static void sem_opened_given(void)
+{
+	open_sem();
+	named_sem_given();
+	close_sem();
+}
+static void reopen_sem(void)
+{
+	close_sem();
+	open_sem();
+}
+static void sem_closed(void)
+{
+	open_sem();
+	in_turn(named_sem_nest, reopen_sem, marker_then_named_sem);
+	close_sem();
 }
 static void mutex_born(void)
 {
@@ -949,6 +1038,16 @@ static const struct coverage_case cases[] = {
     {"pthread_spin_unlock", "given", "none", spin_lock_given},
     {"pthread_spin_init", "born", "none", spin_born},
     {"pthread_spin_destroy", "ended", "destroyed", spin_ended},
+    LOCKS("sem_wait", sem_wait),
+    LOCKS("sem_trywait", sem_trywait),
+    LOCKS("sem_timedwait", sem_timedwait),
+    LOCKS("sem_clockwait", sem_clockwait),
+    {"sem_post", "given", "none", sem_wait_given},
+    {"sem_init", "born", "none", sem_born},
+    {"sem_destroy", "ended", "destroyed", sem_ended},
+    {"sem_open", "opened", "cycle", sem_opened},
+    {"sem_open", "given", "none", sem_opened_given},
+    {"sem_close", "closed", "none", sem_closed},
     LOCKS("mtx_lock", mtx_lock),
     LOCKS("mtx_trylock", mtx_trylock),
     LOCKS("mtx_timedlock", mtx_timedlock),
@@ -1007,6 +1106,7 @@ int main(int argc, char **argv)
 	CHECK(pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE) == 0);
 	CHECK(mtx_init(&mtx, mtx_plain) == thrd_success);
 	CHECK(cnd_init(&cnd) == thrd_success);
+	CHECK(sem_init(&sem, 0, 1) == 0);
 	for (int i = 0; i < CASES_COUNT; i++) {
 		if (strcmp(cases[i].symbol, argv[1]) == 0 && strcmp(cases[i].name, argv[2]) == 0) {
 			cases[i].run();

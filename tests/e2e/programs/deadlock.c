@@ -1,0 +1,550 @@
+/* Actual deadlocks, stalls, and their twins that end. By barrier all are staged but "race", which lets chance
+ * decide whether it hangs. */
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "case.h"
+
+enum { RING_MAX = 64 };
+
+static pthread_mutex_t ring[RING_MAX];
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, other = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t table = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_spinlock_t spin;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static pthread_barrier_t meeting;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static sem_t sem;
+static int ring_size, races;
+static pthread_t main_thread;
+
+static void run(int count, void *(*routine)(void *))
+{
+	pthread_t threads[RING_MAX];
+
+	for (intptr_t i = 0; i < count; i++)
+		CHECK(pthread_create(&threads[i], NULL, routine, (void *)i) == 0);
+	for (int i = 0; i < count; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static void run_two(void *(*first)(void *), void *(*second)(void *))
+{
+	pthread_t a, b;
+
+	CHECK(pthread_create(&a, NULL, first, NULL) == 0);
+	CHECK(pthread_create(&b, NULL, second, NULL) == 0);
+	CHECK(pthread_join(a, NULL) == 0);
+	CHECK(pthread_join(b, NULL) == 0);
+}
+
+/* Philosophers: each has its left fork when all reach for their right ones. */
+static void *philosopher(void *argument)
+{
+	int i = (int)(intptr_t)argument;
+
+	CHECK(pthread_mutex_lock(&ring[i]) == 0);
+	pthread_barrier_wait(&meeting);
+	if (pthread_mutex_lock(&ring[(i + 1) % ring_size]) == 0)
+		pthread_mutex_unlock(&ring[(i + 1) % ring_size]);
+	CHECK(pthread_mutex_unlock(&ring[i]) == 0);
+	return NULL;
+}
+
+static void seat(int count)
+{
+	ring_size = count;
+	pthread_barrier_init(&meeting, NULL, (unsigned)count);
+	for (int i = 0; i < count; i++)
+		pthread_mutex_init(&ring[i], NULL);
+	run(count, philosopher);
+}
+
+static void two(void) { seat(2); }
+static void three(void) { seat(3); }
+static void eight(void) { seat(8); }
+static void fifty(void) { seat(50); }
+
+/* The same by chance: many turns, no barrier. */
+static void *racer(void *argument)
+{
+	int i = (int)(intptr_t)argument;
+
+	for (int turn = 0; turn < races; turn++) {
+		pthread_mutex_lock(&ring[i]);
+		pthread_mutex_lock(&ring[(i + 1) % ring_size]);
+		pthread_mutex_unlock(&ring[(i + 1) % ring_size]);
+		pthread_mutex_unlock(&ring[i]);
+	}
+	return NULL;
+}
+
+static void race(int count)
+{
+	ring_size = count;
+	races = getenv("RACES") ? atoi(getenv("RACES")) : 200;
+	for (int i = 0; i < count; i++)
+		pthread_mutex_init(&ring[i], NULL);
+	run(count, racer);
+}
+
+static void race_two(void) { race(2); }
+static void race_three(void) { race(3); }
+static void race_eight(void) { race(8); }
+
+/* All in one order: contended, and never a deadlock. */
+static void *orderly(void *argument)
+{
+	int i = (int)(intptr_t)argument, a = i, b = (i + 1) % ring_size;
+
+	if (a > b) {
+		a = b;
+		b = i;
+	}
+	for (int turn = 0; turn < 2000; turn++) {
+		pthread_mutex_lock(&ring[a]);
+		pthread_mutex_lock(&ring[b]);
+		pthread_mutex_unlock(&ring[b]);
+		pthread_mutex_unlock(&ring[a]);
+	}
+	return NULL;
+}
+
+static void ordered(void)
+{
+	ring_size = 8;
+	for (int i = 0; i < ring_size; i++)
+		pthread_mutex_init(&ring[i], NULL);
+	run(ring_size, orderly);
+}
+
+/* Kinds mixed. */
+static void *reads_then_mutex(void *unused)
+{
+	pthread_rwlock_rdlock(&table);
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&mutex);
+	return unused;
+}
+
+static void *mutex_then_writes(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	pthread_rwlock_wrlock(&table);
+	return unused;
+}
+
+static void *mutex_then_reads(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	CHECK(pthread_rwlock_rdlock(&table) == 0);
+	pthread_rwlock_unlock(&table);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void *reads_then_mutex_back(void *unused)
+{
+	pthread_rwlock_rdlock(&table);
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&mutex);
+	pthread_mutex_unlock(&mutex);
+	pthread_rwlock_unlock(&table);
+	return unused;
+}
+
+static void reader_writer(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(reads_then_mutex, mutex_then_writes);
+}
+
+static void readers(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(reads_then_mutex_back, mutex_then_reads);
+}
+
+static void *upgrade(void *unused)
+{
+	pthread_rwlock_rdlock(&table);
+	pthread_barrier_wait(&meeting);
+	pthread_rwlock_wrlock(&table);
+	return unused;
+}
+
+static void upgrades(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(upgrade, upgrade);
+}
+
+static void upgrade_alone(void)
+{
+	pthread_rwlock_rdlock(&table);
+	pthread_rwlock_wrlock(&table);
+}
+
+/* A reader that comes back while a writer waits. */
+static void *write_once(void *unused)
+{
+	pthread_rwlock_wrlock(&table);
+	pthread_rwlock_unlock(&table);
+	return unused;
+}
+
+static void read_twice_around_a_writer(bool writers_first)
+{
+	pthread_rwlockattr_t attributes;
+	pthread_t writer;
+
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, writers_first ? PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP
+	                                                         : PTHREAD_RWLOCK_PREFER_READER_NP);
+	pthread_rwlock_init(&table, &attributes);
+	pthread_rwlock_rdlock(&table);
+	pthread_create(&writer, NULL, write_once, NULL);
+	usleep(100000);
+	pthread_rwlock_rdlock(&table);
+	pthread_rwlock_unlock(&table);
+	pthread_rwlock_unlock(&table);
+	pthread_join(writer, NULL);
+}
+
+static void writer_between(void) { read_twice_around_a_writer(true); }
+static void writer_between_readers_first(void) { read_twice_around_a_writer(false); }
+
+static void *spin_then_mutex(void *unused)
+{
+	pthread_spin_lock(&spin);
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&mutex);
+	return unused;
+}
+
+static void *mutex_then_spin(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	pthread_spin_lock(&spin);
+	return unused;
+}
+
+static void spinlock(void)
+{
+	pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(spin_then_mutex, mutex_then_spin);
+}
+
+static void *takes_mutex(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void join_under_lock(void)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&mutex);
+	CHECK(pthread_create(&thread, NULL, takes_mutex, NULL) == 0);
+	pthread_join(thread, NULL);
+}
+
+static void join_after_unlock(void)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&mutex);
+	CHECK(pthread_create(&thread, NULL, takes_mutex, NULL) == 0);
+	usleep(50000);
+	pthread_mutex_unlock(&mutex);
+	pthread_join(thread, NULL);
+}
+
+static void *joins_main(void *unused)
+{
+	pthread_join(main_thread, NULL);
+	return unused;
+}
+
+static void join_each_other(void)
+{
+	pthread_t thread;
+
+	main_thread = pthread_self();
+	CHECK(pthread_create(&thread, NULL, joins_main, NULL) == 0);
+	pthread_join(thread, NULL);
+}
+
+static void init_takes_mutex(void)
+{
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&mutex);
+	pthread_mutex_unlock(&mutex);
+}
+
+static void *calls_once(void *unused)
+{
+	pthread_once(&once, init_takes_mutex);
+	return unused;
+}
+
+static void *mutex_then_once(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	pthread_once(&once, init_takes_mutex);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void once_routine(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(calls_once, mutex_then_once);
+}
+
+static void init_again(void)
+{
+	pthread_once(&once, init_again);
+}
+
+static void once_in_itself(void)
+{
+	pthread_once(&once, init_again);
+}
+
+/* A time limit: late, and no deadlock. */
+static void *mutex_then_other_timed(void *unused)
+{
+	struct timespec soon;
+
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_nsec += 200000000;
+	soon.tv_sec += soon.tv_nsec / 1000000000;
+	soon.tv_nsec %= 1000000000;
+	CHECK(pthread_mutex_timedlock(&other, &soon) == ETIMEDOUT);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void *other_then_mutex(void *unused)
+{
+	pthread_mutex_lock(&other);
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&mutex);
+	pthread_mutex_unlock(&mutex);
+	pthread_mutex_unlock(&other);
+	return unused;
+}
+
+static void timed(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(mutex_then_other_timed, other_then_mutex);
+}
+
+static void lock_twice(void)
+{
+	pthread_mutex_lock(&mutex);
+	if (pthread_mutex_lock(&mutex) == EDEADLK)
+		puts("refused");
+}
+
+static void of_type(int type)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, type);
+	pthread_mutex_init(&mutex, &attributes);
+	lock_twice();
+	pthread_mutex_unlock(&mutex);
+}
+
+static void twice_recursive(void)
+{
+	of_type(PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_unlock(&mutex);
+}
+static void twice_errorcheck(void) { of_type(PTHREAD_MUTEX_ERRORCHECK); }
+
+static void spin_twice(void)
+{
+	pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
+	pthread_spin_lock(&spin);
+	pthread_spin_lock(&spin);
+}
+
+/* Stalls. */
+static void *waits_for_nobody(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_cond_wait(&cond, &mutex);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void lost_wakeup(void)
+{
+	pthread_cond_signal(&cond);
+	run_two(waits_for_nobody, takes_mutex);
+}
+
+static void *sleeps_and_wakes(void *unused)
+{
+	usleep(200000);
+	pthread_mutex_lock(&mutex);
+	pthread_cond_broadcast(&cond);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void woken_late(void)
+{
+	run_two(waits_for_nobody, sleeps_and_wakes);
+}
+
+static void no_post(void)
+{
+	sem_init(&sem, 0, 0);
+	sem_wait(&sem);
+}
+
+static void post_in_handler(int signal)
+{
+	(void)signal;
+	sem_post(&sem);
+}
+
+static void post_by_signal(void)
+{
+	sem_init(&sem, 0, 0);
+	signal(SIGALRM, post_in_handler);
+	alarm(1);
+	while (sem_wait(&sem) != 0)
+		CHECK(errno == EINTR);
+}
+
+static void *at_barrier(void *unused)
+{
+	pthread_barrier_wait(&meeting);
+	return unused;
+}
+
+static void barrier_of_too_many(void)
+{
+	pthread_barrier_init(&meeting, NULL, 3);
+	run_two(at_barrier, at_barrier);
+}
+
+static void *ping(void *unused)
+{
+	for (int i = 0; i < 5000; i++) {
+		pthread_mutex_lock(&mutex);
+		races++;
+		pthread_cond_signal(&cond);
+		while (races % 2)
+			pthread_cond_wait(&cond, &mutex);
+		pthread_mutex_unlock(&mutex);
+	}
+	return unused;
+}
+
+static void *pong(void *unused)
+{
+	for (int i = 0; i < 5000; i++) {
+		pthread_mutex_lock(&mutex);
+		while (races % 2 == 0)
+			pthread_cond_wait(&cond, &mutex);
+		races++;
+		pthread_cond_signal(&cond);
+		pthread_mutex_unlock(&mutex);
+	}
+	return unused;
+}
+
+/* All but one wait, again and again, and each wait ends. */
+static void ping_pong(void)
+{
+	races = 0;
+	run_two(ping, pong);
+}
+
+static sem_t there, back;
+
+static void *sem_ping(void *unused)
+{
+	for (int i = 0; i < 5000; i++) {
+		sem_post(&there);
+		sem_wait(&back);
+	}
+	return unused;
+}
+
+static void *sem_pong(void *unused)
+{
+	for (int i = 0; i < 5000; i++) {
+		sem_wait(&there);
+		sem_post(&back);
+	}
+	return unused;
+}
+
+static void sem_ping_pong(void)
+{
+	sem_init(&there, 0, 0);
+	sem_init(&back, 0, 0);
+	run_two(sem_ping, sem_pong);
+}
+
+/* Two processes, two mutexes in shared memory. */
+static void two_processes(void)
+{
+	pthread_mutex_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrier_t *both = (void *)(shared + 2);
+	pthread_mutexattr_t attributes;
+	pthread_barrierattr_t barrier_attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_barrierattr_init(&barrier_attributes);
+	pthread_barrierattr_setpshared(&barrier_attributes, PTHREAD_PROCESS_SHARED);
+	CHECK(pthread_mutex_init(&shared[0], &attributes) == 0 && pthread_mutex_init(&shared[1], &attributes) == 0);
+	CHECK(pthread_barrier_init(both, &barrier_attributes, 2) == 0);
+	pid_t child = fork();
+	int first = child == 0;
+	pthread_mutex_lock(&shared[first]);
+	pthread_barrier_wait(both);
+	if (pthread_mutex_lock(&shared[!first]) == 0)
+		pthread_mutex_unlock(&shared[!first]);
+	pthread_mutex_unlock(&shared[first]);
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+}
+
+CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race-two", race_two},
+      {"race-three", race_three}, {"race-eight", race_eight}, {"ordered", ordered}, {"reader-writer", reader_writer},
+      {"readers", readers}, {"upgrades", upgrades}, {"upgrade-alone", upgrade_alone},
+      {"writer-between", writer_between}, {"writer-between-readers-first", writer_between_readers_first},
+      {"spin", spinlock}, {"join-under-lock", join_under_lock}, {"join-after-unlock", join_after_unlock},
+      {"join-each-other", join_each_other}, {"once", once_routine}, {"once-in-itself", once_in_itself},
+      {"timed", timed}, {"lock-twice", lock_twice}, {"twice-recursive", twice_recursive},
+      {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
+      {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
+      {"barrier-of-too-many", barrier_of_too_many}, {"ping-pong", ping_pong}, {"sem-ping-pong", sem_ping_pong},
+      {"two-processes", two_processes})

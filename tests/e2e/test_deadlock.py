@@ -1,0 +1,184 @@
+"""What the shim sees happen: deadlocks, stalls and misuse, each with a twin that is none."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from detect_e2e import PRELOAD, PROGRAMS, ShimCase, run_detect
+
+ERRORS = ("deadlock", "self-deadlock", "stall")
+
+
+def happened(run):
+    """Rules of errors and of what the shim saw; lock-order and wait-while-holding predictions left out."""
+    predicted = ("lock-order-cycle", "wait-while-holding")
+    return sorted(f["rule"] for f in run.report["findings"] for _ in range(f["count"]) if f["rule"] not in predicted)
+
+
+class Deadlocks(ShimCase):
+    """--on-deadlock=exit ends what hangs; what does not hang ends by itself."""
+
+    def hangs(self, case, rule, threads=None):
+        with self.subTest(case=case):
+            run = run_detect("deadlock", case, options=["--on-deadlock=exit"], timeout=30)
+            self.assertEqual(run.status, 66, run.stderr)
+            self.assertEqual(happened(run), [rule], case)
+            (finding,) = [f for f in run.report["findings"] if f["rule"] == rule]
+            self.assertEqual(finding["level"], "error")
+            if threads is not None:
+                self.assertEqual(len(finding["state"]["cycle"]), threads)
+            for event in finding["events"]:
+                self.assertTrue(event["stack"], "every event has its stack")
+            return finding
+
+    def ends(self, case):
+        with self.subTest(case=case):
+            run = run_detect("deadlock", case, options=["--on-deadlock=exit"], timeout=60)
+            self.assertEqual(happened(run), [], case)
+            self.assertEqual(run.report["processes"][0]["exit"], 0)
+
+    def test_rings_of_mutexes(self):
+        for case, threads in (("two", 2), ("three", 3), ("eight", 8), ("fifty", 50)):
+            finding = self.hangs(case, "deadlock", threads)
+            self.assertEqual(len({step["thread"] for step in finding["state"]["cycle"]}), threads)
+        self.ends("ordered")
+
+    def test_rwlocks(self):
+        self.hangs("reader-writer", "deadlock", 2)
+        self.ends("readers")
+        self.hangs("upgrades", "self-deadlock")
+        self.hangs("upgrade-alone", "self-deadlock")
+        self.hangs("writer-between", "deadlock", 2)
+        self.ends("writer-between-readers-first")
+
+    def test_spinlocks(self):
+        self.hangs("spin", "deadlock", 2)
+        self.hangs("spin-twice", "self-deadlock")
+
+    def test_joins(self):
+        self.hangs("join-under-lock", "deadlock", 2)
+        self.ends("join-after-unlock")
+        self.ends("join-each-other")  # pthread_join itself returns EDEADLK
+
+    def test_once(self):
+        self.hangs("once", "deadlock", 2)
+        self.hangs("once-in-itself", "self-deadlock")
+
+    def test_time_limits_are_no_deadlock(self):
+        self.ends("timed")
+
+    def test_locked_twice(self):
+        self.hangs("lock-twice", "self-deadlock", 1)
+        self.ends("twice-recursive")
+        self.ends("twice-errorcheck")
+
+    def test_stalls(self):
+        self.hangs("lost-wakeup", "stall")
+        self.ends("woken-late")
+        self.hangs("no-post", "stall", 1)
+        self.ends("post-by-signal")
+        self.hangs("barrier-of-too-many", "stall", 3)
+
+    def test_waits_that_end_are_no_stall(self):
+        self.ends("ping-pong")
+        self.ends("sem-ping-pong")
+
+    def test_by_chance(self):
+        """Racing threads: a run that hangs has exactly one finding, one that does not has none."""
+        for case in ("race-two", "race-three", "race-eight"):
+            for _ in range(int(os.environ.get("DETECT_RACES", "10"))):
+                with tempfile.TemporaryDirectory() as folder:
+                    env = {**os.environ, "LD_PRELOAD": str(PRELOAD),
+                           "DETECT_OPTIONS": f"online=no:on_deadlock=exit:exitcode=66:log_dir={folder}"}
+                    done = subprocess.run([PROGRAMS / "deadlock", case], env=env, stderr=subprocess.PIPE, timeout=60)
+                    said = done.stderr.count(b"libdetect: error: deadlock")
+                    self.assertEqual((done.returncode, said), (66, 1) if said else (0, 0), done.stderr)
+
+
+class Actions(ShimCase):
+    def test_break_lets_the_program_go_on(self):
+        run = run_detect("deadlock", "two", options=["--on-deadlock=break"], timeout=30)
+        self.assertEqual(run.status, 66)
+        self.assertEqual(happened(run), ["deadlock"])
+        (finding,) = [f for f in run.report["findings"] if f["rule"] == "deadlock"]
+        self.assertTrue(finding["broken"])
+        self.assertEqual(run.report["processes"][0]["exit"], 0)
+        run = run_detect("deadlock", "lock-twice", options=["--on-deadlock=break"], timeout=30)
+        self.assertEqual(run.stdout, b"refused\n")
+
+    def test_abort_ends_by_signal(self):
+        run = run_detect("deadlock", "two", options=["--on-deadlock=abort"], timeout=30)
+        self.assertEqual(run.report["processes"][0]["signal"], signal.SIGABRT)
+
+    def test_report_stays_hung_and_survives_a_kill(self):
+        with tempfile.TemporaryDirectory() as folder:
+            env = {**os.environ, "LD_PRELOAD": str(PRELOAD), "DETECT_OPTIONS": f"log_dir={folder}"}
+            program = subprocess.Popen([PROGRAMS / "deadlock", "three"], env=env, stderr=subprocess.PIPE)
+            text = b""
+            while b"error: deadlock" not in text:
+                text += program.stderr.readline()
+            time.sleep(0.3)
+            self.assertIsNone(program.poll(), "still hung")
+            program.kill()
+            text += program.communicate()[0] or b""
+            done = subprocess.run([os.environ["DETECT_BIN"], "report", "--format=json", folder],
+                                  stdout=subprocess.PIPE, check=False)
+            self.assertIn(b'"deadlock"', done.stdout)
+            self.assertEqual(list(Path(folder).glob("*.dtlog")) != [], True)
+
+
+class Misuse(ShimCase):
+    def gives(self, case, *rules):
+        with self.subTest(case=case):
+            run = run_detect("misuse", case, timeout=30)
+            self.assertEqual(happened(run), sorted(rules), case)
+
+    def test_unlock(self):
+        self.gives("unlock-twice", "unlock-not-locked")
+        self.gives("unlock-rwlock-free", "unlock-not-locked")
+        self.gives("unlock-spin-free", "unlock-not-locked")
+        self.gives("unlock-others", "unlock-not-owner")
+        self.gives("unlock-others-rwlock", "unlock-not-owner")
+        self.gives("unlock-once")
+        self.gives("unlock-after-wait")
+        self.gives("post-by-another")
+
+    def test_destroy(self):
+        self.gives("destroy-held", "destroy-locked")
+        self.gives("destroy-read-rwlock", "destroy-locked")
+        self.gives("destroy-free")
+        self.gives("destroy-waited-cond", "destroy-waited")
+        self.gives("destroy-after-broadcast")
+        self.gives("destroy-waited-sem", "destroy-waited", "use-destroyed")
+        self.gives("destroy-used-barrier")
+
+    def test_use_destroyed(self):
+        self.gives("use-destroyed-mutex", "use-destroyed")
+        self.gives("use-renewed-mutex")
+        self.gives("use-destroyed-rwlock", "use-destroyed")
+        self.gives("use-renewed-rwlock")
+        self.gives("heap-reused")
+        self.gives("destroy-twice", "use-destroyed")
+
+    def test_init(self):
+        self.gives("init-held", "init-locked")
+        self.gives("init-free")
+
+    def test_exit(self):
+        self.gives("exit-holding", "exit-holding-lock")
+        self.gives("exit-released")
+        self.gives("exit-holding-robust")
+        self.gives("exit-unlocks-in-destructor")
+
+    def test_conditions(self):
+        self.gives("two-mutexes-at-once", "cond-mutex-mismatch")
+        self.gives("two-mutexes-in-turn")
+        self.gives("wait-unlocked", "cond-wait-unlocked", "unlock-not-locked")
+
+
+if __name__ == "__main__":
+    unittest.main()
