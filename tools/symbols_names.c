@@ -45,7 +45,20 @@ static bool is_scope(Dwarf_Die *die)
 	}
 }
 
-static void print_qualified(FILE *out, Dwarf_Die *die, int depth)
+/* As the demangler would: gcc names neither a lambda's class nor, where no other file sees it, its function. */
+static const char *scope_name(Dwarf_Die *scope, Dwarf_Die *inner)
+{
+	const char *name = dwarf_diename(scope), *inner_name = dwarf_diename(inner);
+
+	if (name)
+		return name;
+	if (dwarf_tag(scope) == DW_TAG_namespace)
+		return "(anonymous namespace)";
+	return inner_name && strcmp(inner_name, "operator()") == 0 ? "{lambda}" : "{unnamed}";
+}
+
+/* `within`: what stands in it that is asked for; at the outset the DIE itself. */
+static void print_qualified(FILE *out, Dwarf_Die *die, Dwarf_Die *within, int depth)
 {
 	Dwarf_Die origin, scope, inner;
 	bool found;
@@ -55,13 +68,10 @@ static void print_qualified(FILE *out, Dwarf_Die *die, int depth)
 	for (int i = 0; (found = walk_parent(&inner, &scope)) && !is_scope(&scope) && i < WALK_DEPTH_MAX; i++)
 		inner = scope;
 	if (found && is_scope(&scope) && depth < SCOPES_MAX) {
-		print_qualified(out, &scope, depth + 1);
+		print_qualified(out, &scope, &origin, depth + 1);
 		fputs("::", out);
 	}
-	const char *name = dwarf_diename(&origin);
-	if (!name)
-		name = dwarf_tag(&origin) == DW_TAG_namespace ? "(anonymous namespace)" : "(anonymous)";
-	fputs(name, out);
+	fputs(scope_name(&origin, within), out);
 }
 
 static const char *qualified(struct symbols *symbols, Dwarf_Die *die)
@@ -72,7 +82,7 @@ static const char *qualified(struct symbols *symbols, Dwarf_Die *die)
 
 	if (!out)
 		say_out_of_memory();
-	print_qualified(out, die, 0);
+	print_qualified(out, die, die, 0);
 	if (fclose(out) != 0)
 		say_out_of_memory();
 	const char *kept = symbols_keep(symbols, text);
