@@ -54,8 +54,8 @@ static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 	uint32_t count = 0;
 	slot->held_address = (uintptr_t)t->held;
 	slot->held_count = count_held(t);
-	for (const struct shim_once_call *once = t->once; once && once->running; once = once->outer)
-		slot->held_count++;
+	for (const struct shim_once_call *once = t->once; once; once = once->outer)
+		slot->held_count += once->running;
 	if (slot->held_count > DT_BOARD_HELD) {
 		slot->held_count = t->depth > DT_BOARD_HELD ? t->depth : DT_BOARD_HELD + 1;
 		return;
@@ -73,13 +73,14 @@ static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 		    .mode = mode_of(h->how),
 		};
 	}
-	for (const struct shim_once_call *once = t->once; once && once->running; once = once->outer)
-		slot->held[count++] = (struct dt_board_held){
-		    .lock = (uintptr_t)once->control,
-		    .id = identity(t, once->control, DT_LOCK_ONCE, once->context),
-		    .stack = once->context,
-		    .kind = DT_LOCK_ONCE,
-		};
+	for (const struct shim_once_call *once = t->once; once; once = once->outer)
+		if (once->running)
+			slot->held[count++] = (struct dt_board_held){
+			    .lock = (uintptr_t)once->control,
+			    .id = identity(t, once->control, DT_LOCK_ONCE, once->context),
+			    .stack = once->context,
+			    .kind = DT_LOCK_ONCE,
+			};
 }
 
 static void publish_wait(struct shim_thread *t, struct dt_board_slot *slot, const struct shim_wait *wait)

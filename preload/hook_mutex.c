@@ -83,7 +83,7 @@ SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
 	                              : EBUSY;
 	if (SHIM_UNLIKELY(result == EBUSY))
 		result = lock_contended(t, mutex, index);
-	else if (SHIM_UNLIKELY(result == EINVAL))
+	if (SHIM_UNLIKELY(result == EINVAL))
 		shim_misuse_invalid(t, mutex, SHIM_SLOT());
 	shim_got(t, index, DT_LOCK_MUTEX, got(result));
 	return result;

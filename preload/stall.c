@@ -9,6 +9,7 @@
 
 #include "identity.h"
 #include "incident.h"
+#include "log.h"
 #include "objects.h"
 #include "region.h"
 #include "stall.h"
@@ -16,9 +17,11 @@
 #include "waiters.h"
 #include "waitfor.h"
 
-enum { THREADS_TOLD = 64, STAT_BYTES = 512, LIST_BYTES = 4096 };
+enum { THREADS_TOLD = 64, STAT_BYTES = 512, LIST_BYTES = 4096, ENDED = 256 };
 
 static _Atomic bool told;
+/* Threads that have ended for us, by kernel id: the kernel may still show them. */
+static _Atomic int32_t ended[ENDED];
 
 static bool readable(uint64_t address)
 {
@@ -40,7 +43,7 @@ static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot
 	switch ((enum dt_lock_kind)slot->kind) {
 	case DT_LOCK_MUTEX:
 		return shim_mutex_is_free(object) ||
-		       (walker->op == DT_OP_COND_WAIT && walker->mutex == slot->object);
+		       (walker && walker->op == DT_OP_COND_WAIT && walker->mutex == slot->object);
 	case DT_LOCK_RWLOCK:
 		return shim_rwlock_is_free(object);
 	case DT_LOCK_SPIN:
@@ -71,6 +74,7 @@ static bool is_stuck(const struct dt_board_slot *slot, const struct dt_board_slo
 static uint64_t all_stuck(const struct dt_board_slot *walker, uint32_t threads, struct dt_board_slot *copy,
                           bool *semaphores)
 {
+	int32_t pid = shim_log_header()->pid;
 	uint64_t sum = 1;
 	uint32_t count = 0;
 
@@ -80,7 +84,7 @@ static uint64_t all_stuck(const struct dt_board_slot *walker, uint32_t threads, 
 			continue;
 		}
 		const struct dt_board_slot *slot = &shim_board->slots[i];
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != walker->pid)
+		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid)
 			continue;
 		if (!shim_board_read(slot, copy) || !is_stuck(copy, walker))
 			return 0;
@@ -148,6 +152,8 @@ static bool all_asleep(uint32_t threads, int32_t self)
 			at += entry->reclen;
 			if (!is_number(entry->name, &tid))
 				continue;
+			if (atomic_load(&ended[tid % ENDED]) == tid)
+				continue;
 			count++;
 			asleep = tid == self || kernel_state(entry->name) == 'S';
 		}
@@ -176,21 +182,35 @@ static void tell(struct shim_thread *t, int32_t pid)
 	shim_region_unmap(parts, SHIM_PARTS_MAX * sizeof *parts);
 }
 
-static void look(struct shim_thread *t)
+/* `walker`: the caller's slot, NULL when it ends. */
+static void look(struct shim_thread *t, const struct dt_board_slot *walker, uint32_t threads)
 {
 	struct dt_board_slot copy;
-	uint32_t threads = atomic_load(&shim_board_threads);
-
 	bool semaphores = false;
 
-	if (atomic_load(&told) || shim_waitfor_deadlocked())
+	if (!shim_board || atomic_load(&told) || shim_waitfor_deadlocked())
 		return;
-	uint64_t before = all_stuck(t->board, threads, &copy, &semaphores);
+	uint64_t before = all_stuck(walker, threads, &copy, &semaphores);
 	if (!before || (semaphores && shim_handlers_installed()) || !all_asleep(threads, t->tid) ||
-	    all_stuck(t->board, threads, &copy, &semaphores) != before || atomic_exchange(&told, true))
+	    all_stuck(walker, threads, &copy, &semaphores) != before || atomic_exchange(&told, true))
 		return;
-	tell(t, t->board->pid);
+	tell(t, shim_log_header()->pid);
 	shim_waitfor_act();
+}
+
+void shim_stall_thread_begins(const struct shim_thread *t)
+{
+	int32_t tid = t->tid;
+	atomic_compare_exchange_strong(&ended[tid % ENDED], &tid, 0);
+}
+
+void shim_stall_thread_ended(struct shim_thread *t)
+{
+	uint32_t threads = atomic_load(&shim_board_threads);
+
+	atomic_store(&ended[t->tid % ENDED], t->tid);
+	if (threads && atomic_load(&shim_board_stuck) >= threads)
+		look(t, NULL, threads);
 }
 
 void shim_stall_forked(void)
@@ -203,8 +223,9 @@ void shim_stall_enter(struct shim_block *b)
 	if (!b->slot || b->slot->wait != DT_WAIT_FOREVER)
 		return;
 	b->stuck = true;
-	if (atomic_fetch_add(&shim_board_stuck, 1) + 1 >= atomic_load(&shim_board_threads))
-		look(b->thread);
+	uint32_t threads = atomic_load(&shim_board_threads);
+	if (atomic_fetch_add(&shim_board_stuck, 1) + 1 >= threads)
+		look(b->thread, b->slot, threads);
 }
 
 void shim_stall_leave(struct shim_block *b)

@@ -18,6 +18,7 @@
 #include "process.h"
 #include "region.h"
 #include "seen.h"
+#include "stall.h"
 #include "tables.h"
 #include "thread.h"
 #include "unwind.h"
@@ -196,6 +197,7 @@ void shim_thread_register(struct shim_thread *t)
 		t->held[i].acq = 0;
 	handle_is(pthread_self(), t->id);
 	log_thread(t, prepared ? start : NULL);
+	shim_stall_thread_begins(t);
 	shim_board_enter(t);
 }
 
@@ -221,6 +223,11 @@ static void thread_ended(struct shim_thread *t)
 	t->contexts = NULL;
 	t->allocations = NULL;
 	shim_board_thread_ended(t);
+	if (shim_log_ready() && t->id) {
+		t->busy = 1;
+		shim_stall_thread_ended(t);
+		t->busy = 0;
+	}
 	shim_seen_free(t);
 	if (t->block)
 		block_push(t->block);

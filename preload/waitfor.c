@@ -316,17 +316,11 @@ void shim_waitfor_act(void)
 	}
 }
 
-/* Two threads that join each other: pthread_join sees that and returns EDEADLK to the second. */
-static bool refused_anyway(const struct scratch *s)
-{
-	return s->depth == 2 && s->path[0].op == DT_OP_JOIN && s->path[1].op == DT_OP_JOIN;
-}
-
 static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
 {
 	bool refuse = refusable && shim_options.on_deadlock == SHIM_ON_DEADLOCK_BREAK;
 
-	if (refused_anyway(s) || !unchanged(s) || !claim(s))
+	if (!unchanged(s) || !claim(s))
 		return false;
 	tell(t, s, refuse);
 	shim_waitfor_act();
