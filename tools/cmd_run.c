@@ -13,7 +13,17 @@
 #include "say.h"
 #include "shim.h"
 
-enum { KEY_ON_DEADLOCK = 0x200, KEY_CHILDREN, KEY_LOG_SIZE, KEY_HEAP };
+enum {
+	KEY_ON_DEADLOCK = 0x200,
+	KEY_CHILDREN,
+	KEY_LOG_SIZE,
+	KEY_HEAP,
+	KEY_STACK_DEPTH,
+	KEY_HALT_ON_ERROR,
+	KEY_ABORT_ON_ERROR
+};
+
+enum { STACK_DEPTH_MAX = 128 }; /* as in the shim */
 
 static const struct argp_option rows[] = {
     {"output", 'o', "DIR", 0,
@@ -21,9 +31,15 @@ static const struct argp_option rows[] = {
     {"on-deadlock", KEY_ON_DEADLOCK, "ACTION", 0,
      "At an actual deadlock: report (default: say so and stay hung), exit, abort, break", 0},
     {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
+    {"trace-children", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"log-size", KEY_LOG_SIZE, "MB", 0, "Bound of one process's log (256)", 0},
     {"heap", KEY_HEAP, "yes|no", 0,
      "Watch malloc and free, to name heap locks by where they were allocated (yes)", 0},
+    {"stack-depth", KEY_STACK_DEPTH, "N", 0, "Frames kept of one stack (64)", 0},
+    {"num-callers", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"halt-on-error", KEY_HALT_ON_ERROR, "yes|no", OPTION_ARG_OPTIONAL, "As --on-deadlock=exit", 0},
+    {"exit-on-first-error", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"abort-on-error", KEY_ABORT_ON_ERROR, "yes|no", OPTION_ARG_OPTIONAL, "As --on-deadlock=abort", 0},
     {0},
 };
 
@@ -60,6 +76,18 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_ON_DEADLOCK:
 		options_word("--on-deadlock", value, actions);
 		arguments->on_deadlock = value;
+		return 0;
+	case KEY_HALT_ON_ERROR:
+		arguments->on_deadlock =
+		    !value || options_yes_no("--halt-on-error", value) ? "exit" : "report";
+		return 0;
+	case KEY_ABORT_ON_ERROR:
+		arguments->on_deadlock =
+		    !value || options_yes_no("--abort-on-error", value) ? "abort" : "report";
+		return 0;
+	case KEY_STACK_DEPTH:
+		options_number("--stack-depth", value, 1, STACK_DEPTH_MAX);
+		shim_options_set(&arguments->shim, "stack_depth", value);
 		return 0;
 	case KEY_CHILDREN:
 		set_yes_no(arguments, "--children", "children", value);

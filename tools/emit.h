@@ -17,6 +17,7 @@ struct emit {
 	const struct report *report;
 	struct source *source; /* places files in the checkout */
 	int fail_on;           /* the enum dt_level from which on a finding fails the run */
+	bool relative;         /* text: print paths as `source` places them */
 	bool colour, verbose, quiet;
 	void *state; /* the emitter's own between begin and end */
 };
@@ -36,7 +37,8 @@ const struct emitter *emit_nth(size_t index);
 /* Write the report. False when the stream failed; errno says why. */
 bool emit_report(const struct emitter *emitter, struct emit *emit);
 
-/* What the text format says about one finding, printable and in several lines; to be freed. */
+/* What the text format says about one finding, printable and in several lines, with relative paths; to be
+ * freed. */
 char *emit_finding_text(const struct emit *emit, const struct report_finding *finding);
 
 /* It fails the run: new, and of the level that is asked for. */

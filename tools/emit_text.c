@@ -44,10 +44,13 @@ static void painted(const struct emit *emit, const char *colour, const char *tex
 static void print_place(const struct emit *emit, const struct report_frame *frame)
 {
 	FILE *out = emit->out;
+	struct spot spot;
 
 	if (frame->file) {
+		bool placed = emit->relative && source_frame_spot(emit->source, frame, &spot);
+
 		fputs(" at ", out);
-		safe_print(out, frame->file);
+		safe_print(out, placed ? spot.path : frame->file);
 		if (frame->line)
 			fprintf(out, ":%u", frame->line);
 		if (frame->line && frame->column)
@@ -272,7 +275,13 @@ char *emit_finding_text(const struct emit *emit, const struct report_finding *fo
 	size_t bytes;
 	struct text_state state = {.arena = arena_new()};
 	struct emit plain = {
-	    .out = open_memstream(&text, &bytes), .report = emit->report, .verbose = true, .state = &state};
+	    .out = open_memstream(&text, &bytes),
+	    .report = emit->report,
+	    .source = emit->source,
+	    .relative = true,
+	    .verbose = true,
+	    .state = &state,
+	};
 
 	if (!plain.out)
 		say_out_of_memory();

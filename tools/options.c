@@ -21,23 +21,33 @@ enum {
 	KEY_BASELINE,
 	KEY_COLOUR,
 	KEY_PREFER_WRITER,
-	KEY_SOURCE_ROOT
+	KEY_SOURCE_ROOT,
+	KEY_XML,
+	KEY_XML_FILE
 };
 
 static const struct argp_option rows[] = {
     {"format", 'f', "FORMAT", 0, "Format of the report, text by default: ", 1},
     {"report", 'r', "FILE", 0, "Where the report goes; - is stdout", 1},
+    {"log-file", 0, NULL, OPTION_ALIAS, NULL, 1},
+    {"log-path", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"exitcode", KEY_EXITCODE, "N", 0, "Exit status when there are findings at or above --fail-on (66)", 1},
+    {"error-exitcode", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"fail-on", KEY_FAIL_ON, "LEVEL", 0, "error, warning (default), note or never", 1},
     {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "Findings to leave out; can be given again", 1},
     {"baseline", KEY_BASELINE, "FILE", 0, "JSON report of an earlier run: only new findings count", 1},
     {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
      "Take every rwlock as one where a waiting writer holds back new readers", 1},
     {"source-root", KEY_SOURCE_ROOT, "DIR", 0,
-     "Print paths below DIR relative to it (the checkout around the current folder)", 1},
+     "Print paths below DIR relative to it; the formats for CI do so with the checkout around this folder",
+     1},
+    {"strip-path-prefix", 0, NULL, OPTION_ALIAS, NULL, 1},
+    {"fullpath-after", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"verbose", 'v', NULL, 0, "Also what was filtered, and why; what is known; unused suppressions", 1},
     {"quiet", 'q', NULL, 0, "No summary line when there is no finding", 1},
     {"color", KEY_COLOUR, "WHEN", OPTION_ARG_OPTIONAL, "Colour in text: auto (default), always, never", 1},
+    {"xml", KEY_XML, "yes|no", OPTION_ARG_OPTIONAL, "As --format=valgrind", 1},
+    {"xml-file", KEY_XML_FILE, "FILE", 0, "As --format=valgrind --report=FILE", 1},
     {0},
 };
 
@@ -78,9 +88,9 @@ size_t options_word(const char *option, const char *text, const char *const *wor
 
 bool options_yes_no(const char *option, const char *text)
 {
-	static const char *const words[] = {"no", "yes", NULL};
+	static const char *const words[] = {"no", "yes", "0", "1", "false", "true", NULL};
 
-	return options_word(option, text, words);
+	return options_word(option, text, words) % 2;
 }
 
 #define FORMATS_MAX 16
@@ -116,6 +126,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	switch (key) {
 	case 'f':
 		options->emitter = find_format(value);
+		return 0;
+	case KEY_XML:
+		options->emitter = !value || options_yes_no("--xml", value) ? &emit_valgrind : &emit_text;
+		return 0;
+	case KEY_XML_FILE:
+		options->emitter = &emit_valgrind;
+		options->report_path = value;
 		return 0;
 	case 'r':
 		options->report_path = value;
@@ -291,6 +308,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 	    .report = report,
 	    .colour = wants_colour(options),
 	    .source = source_open(options->source_root),
+	    .relative = options->source_root != NULL,
 	    .fail_on = (int)options->fail_on,
 	    .verbose = options->verbose,
 	    .quiet = options->quiet,

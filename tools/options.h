@@ -62,7 +62,7 @@ int options_status(const struct report_options *options, const struct report *re
 
 /* The value of a numeric option; a wrong one ends the command. `option` is for the message. */
 unsigned long options_number(const char *option, const char *text, unsigned long least, unsigned long most);
-/* yes or no. */
+/* yes or no; also 1, 0, true, false, as DETECT_OPTIONS takes them. */
 bool options_yes_no(const char *option, const char *text);
 /* Index of `text` in `words` (NULL-terminated); a wrong one ends the command. */
 size_t options_word(const char *option, const char *text, const char *const *words);

@@ -264,6 +264,10 @@ class Samples(FormatCase):
                 self.assertEqual((entry["location"]["path"], entry["location"]["lines"]["begin"]), (wanted, line))
         (entry,) = json.loads(self.report("gitlab", logs, env={"CI_PROJECT_DIR": str(ROOT), "GITHUB_WORKSPACE": ""}))
         self.assertEqual(entry["location"]["path"], place)
+        for form in ("junit", "markdown"):
+            self.assertIn(f" at {place}:{line}:", self.report(form, logs, env={"GITHUB_WORKSPACE": str(ROOT)}))
+        self.assertIn(f" at {ROOT / place}:{line}:", self.report("text", logs))
+        self.assertIn(f" at {place}:{line}:", self.report("text", "--strip-path-prefix", ROOT, logs))
         command = self.report("github", logs, env={"GITHUB_WORKSPACE": str(ROOT)})
         self.assertTrue(command.startswith(f"::warning file={place},line={line},col="), command)
 
@@ -382,6 +386,29 @@ class Choices(FormatCase):
         self.assertNotIn(b"SUMMARY", quiet.stderr)
         done = self.detect("run", "-f", "sarif", "-r", "out.sarif", "--", "/bin/true")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_names_that_users_of_valgrind_and_tsan_guess(self):
+        wanted = self.report("valgrind", "log")
+        for names in (["--xml"], ["--xml=yes"], ["--xml", "--log-file=-"], ["--xml=1"]):
+            self.assertEqual(self.detect("report", *names, "log").stdout.decode(), wanted, names)
+        for names in (["--xml-file=out"], ["--xml=yes", "--log-file=out"], ["--xml", "--log-path", "out"]):
+            self.assertEqual(self.detect("report", *names, "log").stdout, b"")
+            self.assertEqual((self.folder / "out").read_text(), wanted, names)
+            (self.folder / "out").unlink()
+        self.assertEqual(self.detect("report", "--error-exitcode=9", "log").returncode, 9)
+        self.assertIn(b"lock-order-cycle in bank", self.detect("report", "--xml=no", "log").stdout)
+        self.assert_line(self.detect("report", "--xml=maybe", "log"), 2, "--xml", "maybe")
+
+    def test_switches_of_run_by_other_names(self):
+        program = SAMPLES / "bank-transfer-bug"
+        done = self.detect("run", "--num-callers=1", "--trace-children=no", "--error-exitcode=7", "--xml-file=out", "--", program)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        stacks = [[frame.findtext("ip") for frame in stack]
+                  for stack in ElementTree.parse(self.folder / "out").iterfind("error/stack")]
+        # One frame a stack; what was inlined into it has the same address.
+        self.assertTrue(stacks and all(len(set(stack)) == 1 for stack in stacks), stacks)
+        for wrong in ("--num-callers=0", "--num-callers=129", "--trace-children=some", "--halt-on-error=x", "--abort-on-error=2"):
+            self.assert_line(self.detect("run", wrong, "--", program), 2, wrong.split("=")[1])
 
     def test_filtered_candidates_are_for_people_only(self):
         self.write("one", dtlog.inversion(dtlog.Log()).bytes())
