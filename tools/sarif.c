@@ -245,6 +245,17 @@ static json_t *code_flows(struct arena *arena, const struct emit *emit, const st
 	return array;
 }
 
+/* Code that is in no file: made by a JIT compiler, or in a module that the log does not know. */
+static json_t *address_alone(uint64_t absolute)
+{
+	json_t *object = json_object(), *physical = json_object(), *address = json_object();
+
+	json_put(address, "absoluteAddress", json_integer((json_int_t)absolute));
+	json_put(physical, "address", address);
+	json_put(object, "physicalLocation", physical);
+	return object;
+}
+
 static json_t *frame_object(struct arena *arena, const struct emit *emit, const struct report_frame *frame)
 {
 	json_t *object = json_object();
@@ -252,6 +263,8 @@ static json_t *frame_object(struct arena *arena, const struct emit *emit, const 
 
 	if (source_frame_spot(emit->source, frame, &spot))
 		json_put(object, "location", location(arena, &spot, frame->inlined ? "inlined" : NULL, 0));
+	else if (frame->offset <= INT64_MAX)
+		json_put(object, "location", address_alone(frame->offset));
 	if (frame->module)
 		json_put(object, "module", json_words(arena, model_base_name(frame->module)));
 	return object;

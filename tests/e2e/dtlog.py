@@ -4,6 +4,7 @@ A second writer, on purpose: the tests of the command do not depend on the shim'
 what no shim would. Each method appends one record; ids are the caller's.
 """
 
+import random
 import struct
 
 MAGIC = b"DTFACTS\n"
@@ -100,4 +101,27 @@ def inversion(log=None, program=b"/usr/bin/bank", names=(b"teller", b"auditor"),
     for acq, segment in ((1, 2), (2, 2), (3, 3), (4, 3)):
         log.sighting(acq, segment)
     log.exit(exit_status)
+    return log
+
+
+def many_findings(count, depth=2):
+    """`count` lock-order cycles that have nothing in common, with stacks of `depth` frames."""
+    log = Log()
+    program, draw = b"/usr/bin/many", random.Random(1).getrandbits
+    log.process([b"./many"], program)
+    log.module(1, program, 0x400000, 0x400000, 0x400000 + 0x1000 + 64 * count + 64)
+    for thread in (1, 2):
+        log.segment(thread, thread)
+        log.thread(thread, thread)
+    for pair in range(count):
+        first, acq, stack, pc = 2 * pair + 1, 4 * pair + 1, 4 * pair + 1, 0x401000 + 64 * pair
+        for step in range(4):
+            log.stack(stack + step, [pc + 8 * step, *(draw(40) for _ in range(1, depth))])
+        log.lock(first, 0x10000000 + 128 * pair, first=stack)
+        log.lock(first + 1, 0x10000040 + 128 * pair, first=stack + 1)
+        for step, (lock, parent, segment) in enumerate(((first, 0, 1), (first + 1, acq, 1),
+                                                        (first + 1, 0, 2), (first, acq + 2, 2))):
+            log.acq(acq + step, lock, stack + step, parent=parent)
+            log.sighting(acq + step, segment)
+    log.exit(0)
     return log

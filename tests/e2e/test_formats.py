@@ -4,6 +4,7 @@ JUnit schemas, xmllint, junitparser, a Markdown renderer, and Helgrind's own XML
 DETECT_SAMPLES is the folder of the built lessons (ctest sets it).
 """
 
+import gzip
 import html.parser
 import json
 import os
@@ -414,6 +415,49 @@ class Choices(FormatCase):
         self.write("one", dtlog.inversion(dtlog.Log()).bytes())
         for form in FORMATS[2:]:
             self.assertEqual(self.report(form, "log"), self.report(form, "--verbose", "log"), form)
+
+
+class Many(FormatCase):
+    """Bounds that others set: GitHub refuses larger SARIF files, and drops a larger job summary whole."""
+
+    FINDINGS = 25_010
+
+    def test_bounds(self):
+        self.write("log", dtlog.many_findings(self.FINDINGS).bytes())
+        done = self.detect("report", "-f", "sarif", "-r", "sarif", "log")
+        self.assertIn(b"SARIF: 10 findings are left out", done.stderr)
+        text = (self.folder / "sarif").read_bytes()
+        self.assertLess(len(gzip.compress(text, 2)), 10_000_000)
+        (run,) = json.loads(text)["runs"]
+        self.assertEqual(len(run["results"]), 25_000)
+        notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+        self.assertTrue(any(note.startswith("10 findings are left out") for note in notes), notes)
+        for result in run["results"][::12_500]:
+            document = {"version": "2.1.0", "runs": [{**run, "results": [result]}]}
+            self.assertEqual(Schema.errors(document), [])
+
+        markdown = self.report("markdown", "log")
+        self.assertLess(len(markdown.encode()), 1 << 20)
+        table = len(re.findall(r"^\| warning \|", markdown, re.M))
+        self.assertIn(f"\n{self.FINDINGS - table} more findings are not in this table.\n", markdown)
+        details = markdown.count("<details>")
+        self.assertEqual(markdown.count("</details>"), details)
+        self.assertIn(f"\nThe details of {self.FINDINGS - details} more findings are left out", markdown)
+
+    def test_deep_stacks(self):
+        """SARIF's second bound: bytes. Every finding is there, the last ones without their stacks."""
+        count = 4500
+        self.write("log", dtlog.many_findings(count, depth=100).bytes())
+        self.detect("report", "-f", "sarif", "-r", "sarif", "log")
+        text = (self.folder / "sarif").read_bytes()
+        size = len(gzip.compress(text, 2))
+        self.assertLess(size, 10_000_000)
+        (run,) = json.loads(text)["runs"]
+        whole = sum("stacks" in result for result in run["results"])
+        self.assertEqual(len(run["results"]), count)
+        self.assertTrue(0 < whole < count, (whole, size))
+        notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+        self.assertTrue(any(note.startswith(f"{count - whole} results have no stacks") for note in notes), notes)
 
 
 if __name__ == "__main__":
