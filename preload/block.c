@@ -162,6 +162,7 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	b->thread = t;
 	b->slot = NULL;
 	b->stuck = false;
+	b->said_long = false;
 	b->begin_ns = 0;
 	b->wait = *wait;
 	if (t->busy || !t->capacity || !shim_process_check(t))
@@ -181,10 +182,20 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	return go;
 }
 
+/* A wait for a signal without a limit may be how a thread idles. */
+static bool lasted_long(const struct shim_block *b)
+{
+	bool counts = b->wait.op == DT_OP_ACQUIRE || b->wait.how & SHIM_HOW_TIMED;
+	return SHIM_UNLIKELY(shim_options.long_wait) && counts && !b->said_long && b->begin_ns &&
+	       shim_now_ns() - b->begin_ns > (uint64_t)shim_options.long_wait * 1000000000u;
+}
+
 void shim_block_end(struct shim_block *b)
 {
 	if (!b->slot)
 		return;
+	if (lasted_long(b))
+		shim_long_wait_over(b);
 	shim_stall_leave(b);
 	begin_write(b->slot);
 	if (b->nested) {
@@ -208,6 +219,7 @@ void shim_long_wait_over(struct shim_block *b)
 	struct shim_thread *t = b->thread;
 	if (!b->slot || t->busy)
 		return;
+	b->said_long = true;
 	int saved = errno;
 	t->busy = 1;
 	shim_waitfor_long_wait(t, b->slot);

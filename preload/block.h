@@ -36,6 +36,7 @@ struct shim_block {
 	struct dt_board_slot outer;  /* what a handler interrupted: another block of this thread */
 	bool nested;
 	bool stuck;                  /* counted in shim_board_stuck */
+	bool said_long;              /* long_wait: told while it lasted */
 	uint64_t begin_ns;           /* 0: not measured */
 	struct shim_wait wait;
 };

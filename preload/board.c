@@ -15,6 +15,17 @@
 
 enum { THREADS_MAX = 1 << 20, PATH_BYTES = 4096 + 64 };
 
+/* What `detect ps` reads from outside. */
+_Static_assert(offsetof(struct shim_thread, depth) == offsetof(struct dt_board_thread, depth) &&
+                   offsetof(struct shim_thread, held) == offsetof(struct dt_board_thread, held),
+               "struct dt_board_thread is the beginning of a thread's record");
+_Static_assert(sizeof(struct shim_held) == sizeof(struct dt_board_entry) &&
+                   offsetof(struct shim_held, context) == offsetof(struct dt_board_entry, stack) &&
+                   offsetof(struct shim_held, how) == offsetof(struct dt_board_entry, how) &&
+                   (int)SHIM_HOW_KIND == DT_BOARD_ENTRY_KIND && (int)SHIM_HOW_SHARED == DT_BOARD_ENTRY_SHARED &&
+                   (int)SHIM_HOW_HELD == DT_BOARD_ENTRY_HELD,
+               "struct dt_board_entry is an entry of the held stack");
+
 struct dt_board *shim_board;
 _Atomic uint32_t shim_board_threads, shim_board_stuck;
 

@@ -18,6 +18,7 @@ enum {
 	KEY_CHILDREN,
 	KEY_LOG_SIZE,
 	KEY_HEAP,
+	KEY_LONG_WAIT,
 	KEY_STACK_DEPTH,
 	KEY_HALT_ON_ERROR,
 	KEY_ABORT_ON_ERROR
@@ -30,6 +31,8 @@ static const struct argp_option rows[] = {
      "Keep the logs there, one file a process; when DIR has logs already, in a new DIR/run-N", 0},
     {"on-deadlock", KEY_ON_DEADLOCK, "ACTION", 0,
      "At an actual deadlock: report (default: say so and stay hung), exit, abort, break", 0},
+    {"long-wait", KEY_LONG_WAIT, "SECONDS", 0,
+     "Report as a note what waits longer for a lock, or with a time limit (never)", 0},
     {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
     {"trace-children", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"log-size", KEY_LOG_SIZE, "MB", 0, "Bound of one process's log (256)", 0},
@@ -94,6 +97,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_HEAP:
 		set_yes_no(arguments, "--heap", "heap", value);
+		return 0;
+	case KEY_LONG_WAIT:
+		options_number("--long-wait", value, 1, 1UL << 20);
+		shim_options_set(&arguments->shim, "long_wait", value);
 		return 0;
 	case KEY_LOG_SIZE:
 		options_number("--log-size", value, 1, 1UL << 20);

@@ -1,5 +1,6 @@
 """What the shim sees happen: deadlocks, stalls and misuse, each with a twin that is none."""
 
+import json
 import os
 import signal
 import subprocess
@@ -71,6 +72,14 @@ class Deadlocks(ShimCase):
     def test_time_limits_are_no_deadlock(self):
         self.ends("timed")
 
+    def test_long_waits(self):
+        run = run_detect("deadlock", "long-wait", options=["--long-wait=1"], timeout=30)
+        (note,) = [f for f in run.report["findings"] if f["rule"] == "long-wait"]
+        self.assertEqual((note["level"], run.status), ("note", 0))
+        for options in ([], ["--long-wait=20"]):
+            run = run_detect("deadlock", "long-wait", options=options, timeout=30)
+            self.assertEqual(happened(run), [])
+
     def test_locked_twice(self):
         self.hangs("lock-twice", "self-deadlock", 1)
         self.ends("twice-recursive")
@@ -129,6 +138,61 @@ class Actions(ShimCase):
                                   stdout=subprocess.PIPE, check=False)
             self.assertIn(b'"deadlock"', done.stdout)
             self.assertEqual(list(Path(folder).glob("*.dtlog")) != [], True)
+
+
+class Inspection(ShimCase):
+    """detect ps: of a hung process, of a running one, of a killed one."""
+
+    def ps(self, *targets):
+        done = subprocess.run([str(DETECT), "ps", "--format=json", *map(str, targets)], stdout=subprocess.PIPE,
+                              check=True, timeout=30)
+        return json.loads(done.stdout)["processes"]
+
+    def start(self, case, folder):
+        env = {**os.environ, "LD_PRELOAD": str(PRELOAD), "DETECT_OPTIONS": f"log_dir={folder}" if folder else ""}
+        return subprocess.Popen([PROGRAMS / "deadlock", case], env=env, stderr=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE)
+
+    def check_hung(self, process, alive):
+        self.assertEqual(process["alive"], alive)
+        waiting = [t for t in process["threads"] if t["waits"] and t["waits"]["held_by"]]
+        self.assertEqual(len(waiting), 3)
+        holders = {t["waits"]["held_by"] for t in waiting}
+        self.assertEqual(holders, {t["id"] for t in waiting})
+        for thread in waiting:
+            (held,) = thread["holds"]
+            self.assertIn("ring[", held["lock"])
+            self.assertTrue(held["stack"] and thread["waits"]["stack"])
+
+    def test_hung_and_killed(self):
+        for logged in (True, False):
+            with self.subTest(logged=logged), tempfile.TemporaryDirectory() as folder:
+                program = self.start("three", folder if logged else None)
+                time.sleep(1)
+                self.check_hung(self.ps(program.pid)[0], True)
+                if logged:
+                    self.check_hung(self.ps(folder)[0], True)
+                program.kill()
+                program.wait()
+                if logged:
+                    self.check_hung(self.ps(folder)[0], False)
+                program.stdout.close()
+
+    def test_running(self):
+        program = self.start("spin-holding", None)
+        program.stdout.readline()
+        (process,) = self.ps(program.pid)
+        program.kill()
+        program.communicate()
+        (thread,) = process["threads"]
+        self.assertEqual((thread["state"], thread["waits"]), ("running", None))
+        self.assertEqual([held["lock"] for held in thread["holds"]], ["mutex `mutex`", "rwlock `table`"])
+        self.assertEqual([held["mode"] for held in thread["holds"]], ["exclusive", "shared"])
+
+    def test_wrong_targets(self):
+        for target in ("999999999", "/nowhere", "/etc/passwd", str(os.getpid())):
+            done = subprocess.run([str(DETECT), "ps", target], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.assertEqual((done.returncode, done.stderr.count(b"\n"), done.stdout), (2, 1, b""), target)
 
 
 class Misuse(ShimCase):

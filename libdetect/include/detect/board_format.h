@@ -76,6 +76,25 @@ struct dt_board {
 	struct dt_board_slot slots[DT_BOARD_SLOTS];
 };
 
+/* What lies at thread_address, and the entries of the held stack, for who may read the process's memory. They are
+ * written without any lock: read them twice. */
+struct dt_board_thread {
+	uint32_t depth, capacity;
+	uint64_t held;  /* address of struct dt_board_entry [depth] */
+};
+
+enum dt_board_entry_how {
+	DT_BOARD_ENTRY_KIND = 0xf,     /* enum dt_lock_kind */
+	DT_BOARD_ENTRY_SHARED = 0x10,
+	DT_BOARD_ENTRY_HELD = 0x100    /* without it: wanted, or being written */
+};
+
+struct dt_board_entry {
+	uint64_t lock, signature;
+	uint32_t stack, acq;
+	uint32_t how, zero;
+};
+
 _Static_assert(sizeof(struct dt_board_slot) == 512, "slots are a power of two");
 
 #endif

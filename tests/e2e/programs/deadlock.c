@@ -357,6 +357,38 @@ static void timed(void)
 	run_two(mutex_then_other_timed, other_then_mutex);
 }
 
+static void *holds_for_a_while(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&meeting);
+	sleep(2);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void *meets_then_locks(void *unused)
+{
+	pthread_barrier_wait(&meeting);
+	return takes_mutex(unused);
+}
+
+static void long_wait(void)
+{
+	pthread_barrier_init(&meeting, NULL, 2);
+	run_two(holds_for_a_while, meets_then_locks);
+}
+
+/* Runs for ever with two locks held. */
+static void spin_holding(void)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_rwlock_rdlock(&table);
+	puts("held");
+	fflush(stdout);
+	for (;;)
+		sched_yield();
+}
+
 static void lock_twice(void)
 {
 	pthread_mutex_lock(&mutex);
@@ -547,4 +579,4 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
       {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
       {"barrier-of-too-many", barrier_of_too_many}, {"ping-pong", ping_pong}, {"sem-ping-pong", sem_ping_pong},
-      {"two-processes", two_processes})
+      {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes})
