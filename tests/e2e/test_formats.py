@@ -25,6 +25,7 @@ from detect_case import DETECT, ROOT, DetectCase
 
 SCHEMAS = pathlib.Path(__file__).resolve().parent / "schemas"
 SAMPLES = pathlib.Path(os.environ.get("DETECT_SAMPLES") or pathlib.Path(DETECT).parent.parent / "samples")
+PROGRAMS = pathlib.Path(os.environ.get("DETECT_PROGRAMS") or pathlib.Path(DETECT).parent.parent / "tests/e2e/programs")
 FORMATS = ("text", "json", "sarif", "junit", "valgrind", "gitlab", "github", "markdown")
 LEVELS = ("error", "warning", "note")
 
@@ -280,6 +281,30 @@ class Samples(FormatCase):
         (checkout / "bank-transfer/bug.c").write_text("")
         (entry,) = json.loads(self.report("gitlab", "--source-root", checkout, logs))
         self.assertEqual(entry["location"]["path"], "bank-transfer/bug.c")
+
+
+class Happened(FormatCase):
+    """What the shim saw happen has other events than a cycle: waits, joins, releases, ends of threads."""
+
+    CASES = (("deadlock", "two fifty upgrade-alone spin join-under-lock once lost-wakeup no-post barrier-of-too-many"),
+             ("misuse", "unlock-twice unlock-others destroy-held destroy-waited-cond use-destroyed-mutex init-held "
+                        "exit-holding two-mutexes-at-once wait-unlocked"))
+
+    def test_every_format(self):
+        logs = []
+        for program, cases in self.CASES:
+            for case in cases.split():
+                logs.append(self.folder / case)
+                self.detect("run", "--on-deadlock=exit", "-o", logs[-1], "-r", "/dev/null", "--", PROGRAMS / program, case)
+        findings = self.check_all(*logs)
+        rules = {finding["rule"] for finding in findings}
+        self.assertGreaterEqual(rules, {"deadlock", "self-deadlock", "stall", "unlock-not-locked", "unlock-not-owner",
+                                        "destroy-locked", "use-destroyed", "init-locked", "exit-holding-lock"})
+        kinds = {event["what"] for finding in findings for event in finding["events"]}
+        self.assertGreaterEqual(kinds, {"hold", "acquire", "wait", "unlock", "destroy", "use", "init", "exit"})
+        root = ElementTree.fromstring(self.report("valgrind", *logs))
+        self.assertGreaterEqual({error.findtext("kind") for error in root.findall("error")},
+                                {"UnlockUnlocked", "UnlockForeign", "LockOrder", "Misc"})
 
 
 class Helgrind(FormatCase):
