@@ -5,8 +5,9 @@
  * code spans that can't be left (they hold no backquote), stacks in fences longer than any run of
  * backquotes in them.
  *
- * GitHub takes 1 MiB for a step and drops what is larger, all of it. So detail ends at 3/4 of that,
- * the table at 1/4, and the summary says how many are not shown. */
+ * GitHub takes 1 MiB for a step and drops what is larger, all of it. So the table ends at
+ * a quarter of that, details at a half, notices at an eighth, and the summary says how many are not
+ * shown. */
 #include "emit.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "words.h"
 
 #define TABLE_BYTES (((size_t)1 << 20) / 4)
+#define NOTICE_BYTES (((size_t)1 << 20) / 8)
 #define DETAIL_BYTES (((size_t)1 << 20) / 2)
 
 struct markdown_state {
@@ -57,20 +59,22 @@ static void print_words(FILE *out, const char *text, size_t length)
 	}
 }
 
-/* A code span; of a table's cell, where a bar would end the cell even in code. */
-static void print_code(FILE *out, const char *text, size_t length)
+/* In a table a bar would end the cell, even in code. */
+enum place { IN_TEXT, IN_CELL };
+
+static void print_code(FILE *out, const char *text, size_t length, enum place place)
 {
 	bool spaced = length == 0 || text[0] == ' ' || text[length - 1] == ' ';
 
 	fputs(spaced ? "` " : "`", out);
 	for (size_t i = 0; i < length; i++)
-		fputs(text[i] == '|' ? "\\|" : (char[]){text[i], '\0'}, out);
+		fputs(place == IN_CELL && text[i] == '|' ? "\\|" : (char[]){text[i], '\0'}, out);
 	fputs(spaced ? " `" : "`", out);
 }
 
 /* A sentence of ours, with names between backquotes: those become code. An odd backquote is a name's
  * own, and then just a character. */
-static void print_sentence(FILE *out, struct arena *arena, const char *text)
+static void print_sentence(FILE *out, struct arena *arena, const char *text, enum place place)
 {
 	text = safe_visible(arena, text);
 	for (;;) {
@@ -85,19 +89,19 @@ static void print_sentence(FILE *out, struct arena *arena, const char *text)
 			print_words(out, text, strlen(text));
 			return;
 		}
-		print_code(out, text + 1, name);
+		print_code(out, text + 1, name, place);
 		text += name + 2;
 	}
 }
 
-/* One name, whatever it is. */
+/* One name, whatever it is, in a cell. */
 static void print_name(FILE *out, struct arena *arena, const char *text)
 {
 	text = safe_visible(arena, text);
 	if (strchr(text, '`'))
 		print_words(out, text, strlen(text));
 	else
-		print_code(out, text, strlen(text));
+		print_code(out, text, strlen(text), IN_CELL);
 }
 
 static size_t longest_backquotes(const char *text)
@@ -134,7 +138,7 @@ static void print_row(const struct emit *emit, const struct report_finding *foun
 
 	fprintf(out, "| %s%s | `%s` | ", model_level_name(found->level), found->known ? " (known)" : "",
 	        found->rule->name);
-	print_sentence(out, state->arena, found->message);
+	print_sentence(out, state->arena, found->message, IN_CELL);
 	fputs(" | ", out);
 	print_name(out, state->arena, words_spot(state->arena, &spot));
 	fputs(" |\n", out);
@@ -149,7 +153,7 @@ static void print_details(const struct emit *emit, const struct report_finding *
 	/* A summary is HTML, so the sentence goes below it. */
 	fprintf(out, "\n<details><summary>%s: %s %.8s</summary>\n\n", model_level_name(found->level),
 	        found->rule->name, found->fingerprint);
-	print_sentence(out, state->arena, found->message);
+	print_sentence(out, state->arena, found->message, IN_TEXT);
 	fputs(".\n\n", out);
 	print_fenced(out, text);
 	fputs("\n</details>\n", out);
@@ -212,6 +216,25 @@ static void print_findings(const struct emit *emit)
 		        state->not_in_details);
 }
 
+static void print_notices(const struct emit *emit)
+{
+	struct markdown_state *state = emit->state;
+	const struct report *report = emit->report;
+	size_t bytes = 0, i;
+
+	for (i = 0; i < report->notice_count; i++) {
+		/* Each byte can take four when it is made visible, and then two. */
+		bytes += 8 * strlen(report->notices[i]);
+		if (bytes > NOTICE_BYTES)
+			break;
+		fputs(i ? "- " : "\n- ", emit->out);
+		print_sentence(emit->out, state->arena, report->notices[i], IN_TEXT);
+		fputc('\n', emit->out);
+	}
+	if (i < report->notice_count)
+		fprintf(emit->out, "\n%zu more notices are left out.\n", report->notice_count - i);
+}
+
 static void end(struct emit *emit)
 {
 	struct markdown_state *state = emit->state;
@@ -219,11 +242,7 @@ static void end(struct emit *emit)
 
 	print_heading(emit);
 	print_findings(emit);
-	for (size_t i = 0; i < report->notice_count && i < 100; i++) {
-		fputs(i ? "- " : "\n- ", emit->out);
-		print_sentence(emit->out, state->arena, report->notices[i]);
-		fputc('\n', emit->out);
-	}
+	print_notices(emit);
 	fprintf(emit->out, "\n%s\n", words_summary(state->arena, report));
 	free(state->table);
 	free(state->details);

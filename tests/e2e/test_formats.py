@@ -52,6 +52,11 @@ def printable(text):
     return not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]", text)
 
 
+def visible(text):
+    """As safe.h makes it, for what the JSON has."""
+    return re.sub("[\x00-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02X}", text)
+
+
 class FormatCase(DetectCase):
     maxDiff = None
 
@@ -202,6 +207,9 @@ class FormatCase(DetectCase):
         self.assertRegex(text.rstrip("\n").splitlines()[-1], r"^SUMMARY: libdetect: ")
         for finding in findings:
             self.assertIn(finding["rule"], page.text)
+            name = finding["locks"][0]["name"]
+            if name.isascii() and "`" not in name:  # then each character of it can be read
+                self.assertGreaterEqual(page.words().count(" ".join(visible(name).split())), 1 + (not finding["known"]))
 
     def check_all(self, *args, env=None):
         """Every format of these logs; gives the findings."""
@@ -227,6 +235,9 @@ class Elements(html.parser.HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+    def words(self):
+        return " ".join(self.text.split())
 
 
 class Samples(FormatCase):
