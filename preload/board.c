@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,7 +40,9 @@ static struct dt_board *map_file(void)
 	const char *dir = shim_options.log_dir;
 	size_t length = dir ? strlen(dir) : 0;
 
-	if (!length || length > 4096 - 1)
+	struct rlimit limit;
+	if (!length || length > 4096 - 1 ||
+	    (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct dt_board)))
 		return NULL;
 	memcpy(path, dir, length);
 	memcpy(path + length, "/" DT_BOARD_NAME, sizeof "/" DT_BOARD_NAME);

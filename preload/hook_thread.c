@@ -79,6 +79,12 @@ SHIM_HOOK(int, pthread_clockjoin_np,
 	JOIN(SHIM_HOW_TIMED, SHIM_REAL(pthread_clockjoin_np)(thread, value, clock, deadline));
 }
 
+SHIM_HOOK(int, pthread_cancel, (pthread_t thread))
+{
+	shim_thread_cancelled(shim_thread_id_of(thread));
+	return SHIM_REAL(pthread_cancel)(thread);
+}
+
 SHIM_HOOK(int, pthread_setname_np, (pthread_t thread, const char *name))
 {
 	int result = SHIM_REAL(pthread_setname_np)(thread, name);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -29,6 +30,7 @@
 
 enum {
 	CHUNK_BYTES = 256 * 1024,
+	CAPACITY_LEAST = 4 * CHUNK_BYTES,
 	NAME_TRIES = 10000,
 	ANONYMOUS_CAPACITY_MB = 128
 };
@@ -106,8 +108,21 @@ static int open_new_file(const char *dir)
 	return -1;
 }
 
+/* A file longer than RLIMIT_FSIZE would end the program by SIGXFSZ: a shorter log, or none. */
+static bool fit_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= capacity_bytes)
+		return true;
+	capacity_bytes = limit.rlim_cur & ~(uint64_t)4095;
+	errno = EFBIG;
+	return capacity_bytes >= CAPACITY_LEAST;
+}
+
 static bool map_file(const char *dir)
 {
+	if (!fit_file_limit())
+		return false;
 	int fd = open_new_file(dir);
 	if (fd < 0)
 		return false;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,12 +21,42 @@
 #include "waiters.h"
 #include "waitfor.h"
 
-enum { COMMAND_BYTES = 16384, EXE_BYTES = 4096 };
+enum { COMMAND_BYTES = 16384, EXE_BYTES = 4096, TABLES_MB = 320 };
 
 static _Atomic uint32_t process_number;
 
+/* What the program has mapped already, in bytes; 0: not known. */
+static uint64_t mapped_bytes(void)
+{
+	char text[64];
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	long got = syscall(SYS_read, fd, text, sizeof text);
+	syscall(SYS_close, fd);
+	uint64_t pages = 0;
+	for (long i = 0; i < got && text[i] >= '0' && text[i] <= '9'; i++)
+		pages = pages * 10 + (uint64_t)(text[i] - '0');
+	return pages * 4096;
+}
+
+/* Where the address space is limited, the program must not run out of it because of us: half of what is left
+ * stays its own. */
+static bool enough_address_space(void)
+{
+	struct rlimit limit;
+	uint64_t needed = ((uint64_t)shim_options.log_size_mb + TABLES_MB) << 20;
+	if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	return limit.rlim_cur > mapped_bytes() && (limit.rlim_cur - mapped_bytes()) / 2 >= needed;
+}
+
 bool shim_process_open(void)
 {
+	if (!enough_address_space()) {
+		shim_say("the address space is limited (ulimit -v) to too little: the program runs on unobserved");
+		return false;
+	}
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() &&
 	    shim_waiters_open() && shim_misuse_open())
 		return true;

@@ -13,6 +13,7 @@
 #include "objects.h"
 #include "region.h"
 #include "stall.h"
+#include "thread.h"
 #include "unwind_memory.h"
 #include "waiters.h"
 #include "waitfor.h"
@@ -34,6 +35,8 @@ static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot
 {
 	const void *object = (const void *)(uintptr_t)slot->object;
 
+	if (shim_thread_is_cancelled(slot->thread))
+		return true;
 	if (slot->op == DT_OP_JOIN) {
 		const struct dt_board_slot *other = shim_board_of_thread(slot->other_thread);
 		return !other || __atomic_load_n(&other->state, __ATOMIC_SEQ_CST) != DT_BOARD_BLOCKED;

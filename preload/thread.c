@@ -42,6 +42,8 @@ struct handle_slot {
 static struct handle_slot *handles;
 static _Atomic uint32_t thread_ids, segment_ids;
 static _Atomic uint32_t *last_segments;  /* by thread id: of threads that ended */
+static _Atomic uint8_t *cancelled;       /* a bit a thread id */
+static _Atomic bool any_cancelled;
 static _Atomic uint64_t free_blocks;     /* pointer in the low 48 bits, a counter against ABA above */
 static pthread_key_t end_key;
 static _Atomic int end_key_state;        /* 0 none, 1 being made, 2 made */
@@ -50,7 +52,8 @@ bool shim_threads_open(void)
 {
 	last_segments = shim_region_map(THREADS_MAX * sizeof *last_segments, true);
 	handles = shim_region_map(HANDLES * sizeof *handles, true);
-	return last_segments && handles;
+	cancelled = shim_region_map(THREADS_MAX / 8, true);
+	return last_segments && handles && cancelled;
 }
 
 void shim_threads_forked(void)
@@ -174,6 +177,19 @@ uint32_t shim_thread_id_of(pthread_t handle)
 {
 	struct handle_slot *slot = handles ? handle_slot(handle, false) : NULL;
 	return slot ? atomic_load(&slot->id) : 0;
+}
+
+void shim_thread_cancelled(uint32_t id)
+{
+	if (!id || id >= THREADS_MAX || !cancelled)
+		return;
+	atomic_fetch_or(&cancelled[id / 8], (uint8_t)(1 << id % 8));
+	atomic_store(&any_cancelled, true);
+}
+
+bool shim_thread_is_cancelled(uint32_t id)
+{
+	return atomic_load(&any_cancelled) && id < THREADS_MAX && atomic_load(&cancelled[id / 8]) >> id % 8 & 1;
 }
 
 static uint32_t thread_id_new(void)

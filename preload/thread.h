@@ -56,6 +56,10 @@ uint32_t shim_thread_id_of(pthread_t handle);
 /* The calling thread joined thread `id`. */
 void shim_thread_joined(struct shim_thread *t, uint32_t id);
 
+/* pthread_cancel was called for it: its wait may be over. */
+void shim_thread_cancelled(uint32_t id);
+bool shim_thread_is_cancelled(uint32_t id);
+
 /* Segments. A meeting point is a segment of no thread. */
 uint32_t shim_segment_meeting(void);
 void shim_segment_arrive(struct shim_thread *t, uint32_t meeting);

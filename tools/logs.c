@@ -38,6 +38,10 @@ static char *refuse_header(const char *path, const void *bytes, size_t size)
 {
 	const struct dt_log_header *header = bytes;
 
+	static const char no_magic[sizeof(header->magic)];
+
+	if (size >= sizeof(*header) && !memcmp(header->magic, no_magic, sizeof(header->magic)))
+		return must_printf("%s: not a libdetect log: all zeros, as of a process killed before its log began", path);
 	if (size < sizeof(header->magic) || memcmp(header->magic, DT_LOG_MAGIC, sizeof(header->magic)))
 		return must_printf("%s: not a libdetect log", path);
 	if (size < DT_LOG_HEADER_BYTES)

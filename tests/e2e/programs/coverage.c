@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <threads.h>
@@ -760,6 +761,38 @@ static void barrier_ordered(void)
 	CHECK(pthread_barrier_destroy(&barrier) == 0);
 }
 
+/* All wait for ever, and it would be a stall if the one that was cancelled could not be on its way out. Here it
+ * keeps cancellation off, and a handler wakes it. */
+static void *wait_uncancelled(void *unused)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	step(1);
+	CHECK(pthread_mutex_lock(&mutex) == 0);
+	CHECK(pthread_cond_wait(&cond, &mutex) == 0);
+	CHECK(pthread_mutex_unlock(&mutex) == 0);
+	return unused;
+}
+
+static void wake_up(int signal)
+{
+	(void)signal;
+	pthread_cond_broadcast(&cond);
+}
+
+static void cancelled(void)
+{
+	pthread_t thread;
+
+	signal(SIGALRM, wake_up);
+	CHECK(pthread_create(&thread, NULL, wait_uncancelled, NULL) == 0);
+	CHECK(pthread_cancel(thread) == 0);
+	alarm(1);
+	step(0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* Memory: a lock that is locked before its memory goes and after it is there again is two locks. */
 static struct heap_lock {
 	pthread_mutex_t lock;
@@ -1078,6 +1111,7 @@ static const struct coverage_case cases[] = {
     {"pthread_barrier_init", "ordered", "none", barrier_ordered},
     {"pthread_barrier_wait", "ordered", "none", barrier_ordered},
     {"pthread_barrier_destroy", "ordered", "none", barrier_ordered},
+    {"pthread_cancel", "cancelled", "none", cancelled},
     {"pthread_setname_np", "named", "thread-name", thread_named},
     {"malloc", "named", "alloc_malloc", named_malloc},
     {"calloc", "named", "alloc_calloc", named_calloc},
