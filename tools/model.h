@@ -98,6 +98,32 @@ struct report_finding {
 	size_t event_count;
 };
 
+/* The lock-order graph of all processes, each with its own locks. */
+struct report_graph_lock {
+	struct report_lock lock; /* its name is unique in its process */
+	size_t process;          /* index */
+	uint32_t component;      /* equal for locks on common cycles, from 1; 0: on none */
+};
+
+struct report_graph_edge {
+	size_t from, to;       /* indices of locks: `to` was wanted while `from` was held */
+	size_t finding;        /* index + 1 of a finding that shows it; 0: none does */
+	uint32_t acquisitions; /* distinct ones that make it */
+	const char *thread;    /* "thread 2 (teller_out)", of the stacks; NULL: not known */
+	bool many_threads;     /* others made it too */
+	bool direct;           /* `from` was the innermost lock held; else it follows from other edges */
+	bool on_cycle;
+	bool blocks; /* not all of it are tries */
+	struct report_stack hold, want;
+};
+
+struct report_graph {
+	struct report_graph_lock *locks; /* only those with edges */
+	struct report_graph_edge *edges;
+	size_t lock_count, edge_count;
+	bool reduced; /* of acquisitions under very many locks only the direct edges are here */
+};
+
 struct report_summary {
 	size_t levels[DT_LEVEL_ERROR + 1]; /* by enum dt_level: what counts */
 	size_t suppressed, known;
@@ -113,6 +139,7 @@ struct report {
 	const char **remarks; /* for --verbose */
 	size_t remark_count;
 	struct report_summary summary;
+	struct report_graph graph; /* empty unless it is asked for */
 };
 
 /* By id; NULL when the finding has none of that id. */

@@ -14,6 +14,7 @@
 #include "endings.h"
 #include "finding.h"
 #include "notices.h"
+#include "order.h"
 #include "progress.h"
 #include "say.h"
 
@@ -53,6 +54,7 @@ void report_close(struct report_builder *builder)
 	free(builder->report.findings);
 	free(builder->report.notices);
 	free(builder->report.remarks);
+	order_free(&builder->report.graph);
 	arena_free(builder->arena);
 	free(builder);
 }
@@ -154,6 +156,8 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 	builder->resolve = resolve_open(facts, builder->symbols, builder->arena);
 	if (dt_analyse(facts, &dt_alloc_libc, &options, merge_finding, builder, &analysis) != DT_OK)
 		say_out_of_memory();
+	if (builder->settings.want_graph)
+		order_add(&builder->report.graph, builder->resolve, builder->report.process_count - 1);
 	resolve_close(builder->resolve);
 	builder->resolve = NULL;
 	if (analysis.bounded)
@@ -229,6 +233,7 @@ const struct report *report_finish(struct report_builder *builder, struct suppre
 	lay_out_findings(builder);
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);
+	order_mark_findings(report);
 	for (size_t i = 0; (line = symbols_warning(builder->symbols, i)); i++)
 		report_add_notice(builder, arena_printf(builder->arena, "names can be missing: %s", line));
 	for (size_t i = 0; suppressions && (line = suppress_unused(suppressions, i)); i++)
