@@ -58,19 +58,22 @@ static size_t count_acting_threads(const struct report_finding *finding)
 	return count;
 }
 
-/* Every edge of the cycle is made by one piece of code. */
+static bool same_place(const struct report_frame *a, const struct report_frame *b)
+{
+	return a && b && a->function && b->function && strcmp(a->function, b->function) == 0 && a->line == b->line;
+}
+
+/* Every edge of the cycle is made at one place: two branches of a function are two. */
 static bool is_one_place(const struct report_finding *finding)
 {
 	const struct report_event *first = nth_event(finding, DT_EVENT_ACQUIRE, 0), *next;
 	const struct report_frame *place = first ? places_find(&first->stack) : NULL;
 
-	if (!place || !place->function)
+	if (!place)
 		return false;
-	for (size_t i = 1; (next = nth_event(finding, DT_EVENT_ACQUIRE, i)); i++) {
-		const struct report_frame *other = places_find(&next->stack);
-		if (!other || !other->function || strcmp(other->function, place->function))
+	for (size_t i = 1; (next = nth_event(finding, DT_EVENT_ACQUIRE, i)); i++)
+		if (!same_place(places_find(&next->stack), place))
 			return false;
-	}
 	return true;
 }
 

@@ -45,16 +45,39 @@ static bool is_scope(Dwarf_Die *die)
 	}
 }
 
-/* As the demangler would: gcc names neither a lambda's class nor, where no other file sees it, its function. */
-static const char *scope_name(Dwarf_Die *scope, Dwarf_Die *inner)
+static unsigned count_unnamed(struct walk *walk, Dwarf_Die *parent, Dwarf_Off last, int depth)
 {
-	const char *name = dwarf_diename(scope), *inner_name = dwarf_diename(inner);
+	Dwarf_Die die;
+	unsigned count = 0;
 
-	if (name)
-		return name;
-	if (dwarf_tag(scope) == DW_TAG_namespace)
-		return "(anonymous namespace)";
-	return inner_name && strcmp(inner_name, "operator()") == 0 ? "{lambda}" : "{unnamed}";
+	if (depth > WALK_DEPTH_MAX || !walk_child(walk, parent, &die))
+		return 0;
+	do {
+		if (dwarf_dieoffset(&die) > last)
+			break;
+		if (walk_is_struct(&die) && !dwarf_diename(&die))
+			count++;
+		else if (dwarf_tag(&die) == DW_TAG_lexical_block)
+			count += count_unnamed(walk, &die, last, depth + 1);
+	} while (walk_next(walk, &die));
+	return count;
+}
+
+/* gcc names neither a lambda's class nor, where no other file sees it, its function. Like the demangler
+ * we number a scope's. */
+static void print_name(FILE *out, Dwarf_Die *die, Dwarf_Die *scope, Dwarf_Die *within)
+{
+	const char *name = dwarf_diename(die), *inner = dwarf_diename(within);
+
+	if (!name && dwarf_tag(die) == DW_TAG_namespace)
+		name = "(anonymous namespace)";
+	if (name) {
+		fputs(name, out);
+		return;
+	}
+	struct walk walk = {0};
+	unsigned number = scope ? count_unnamed(&walk, scope, dwarf_dieoffset(die), 0) : 0;
+	fprintf(out, "{%s#%u}", inner && strcmp(inner, "operator()") == 0 ? "lambda" : "unnamed", number);
 }
 
 /* `within`: what stands in it that is asked for; at the outset the DIE itself. */
@@ -67,11 +90,12 @@ static void print_qualified(FILE *out, Dwarf_Die *die, Dwarf_Die *within, int de
 	inner = origin;
 	for (int i = 0; (found = walk_parent(&inner, &scope)) && !is_scope(&scope) && i < WALK_DEPTH_MAX; i++)
 		inner = scope;
-	if (found && is_scope(&scope) && depth < SCOPES_MAX) {
+	found = found && is_scope(&scope) && depth < SCOPES_MAX;
+	if (found) {
 		print_qualified(out, &scope, &origin, depth + 1);
 		fputs("::", out);
 	}
-	fputs(scope_name(&origin, within), out);
+	print_name(out, &origin, found ? &scope : NULL, within);
 }
 
 static const char *qualified(struct symbols *symbols, Dwarf_Die *die)
