@@ -147,7 +147,7 @@ SHIM_HOOK(int, thrd_create, (thrd_t *thread, thrd_start_t routine, void *argumen
 	block->start.argument = argument;
 	uint32_t id = block->start.id;
 	int result = SHIM_REAL(thrd_create)(thread, run_thread, block);
-	shim_thread_created(t, block, result == thrd_success ? *thread : 0, id);
+	shim_thread_created(t, block, result == thrd_success ? thread : NULL, id);
 	return result;
 }
 

@@ -30,7 +30,7 @@ SHIM_HOOK(int, pthread_create,
 	block->start.argument = argument;
 	uint32_t id = block->start.id;
 	int result = SHIM_REAL(pthread_create)(thread, attributes, run_thread, block);
-	shim_thread_created(t, block, result == 0 ? *thread : 0, id);
+	shim_thread_created(t, block, result == 0 ? thread : NULL, id);
 	return result;
 }
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hook.h"
 #include "log.h"
 #include "options.h"
 #include "process.h"
@@ -228,6 +229,8 @@ bool shim_log_ready(void)
 		return false;
 	int saved = errno;
 	bool forked = header != NULL;
+	/* A library's constructor may unmap or destroy something before anything was attached: options come first. */
+	shim_hooks_resolve();
 	bool ok = followed(forked) && (forked || shim_process_open()) && start();
 	if (ok) {
 		shim_process_started(forked);

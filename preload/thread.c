@@ -4,6 +4,7 @@
  * rounds, so that locks taken by the program's own destructors are still seen. */
 #include <errno.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -323,6 +324,18 @@ bool shim_attach(struct shim_thread *t)
 	return t->state == SHIM_THREAD_READY;
 }
 
+/* The creator reads the new thread's pthread_t where the program wanted it, and that may be memory that
+ * the new thread frees. So either the creator has read it before the new thread runs the program's code,
+ * or, when that has begun, the creator leaves it alone: the thread has said itself who it is. The wait is
+ * for a creator that is between two loads; a futex, since one that spins may have the higher priority. */
+enum handover { UNREAD, READING, WAITED_FOR, PASSED };
+
+/* The id keeps apart the threads that a block is used for, one after the other. */
+static uint32_t handover_of(uint32_t id, enum handover state)
+{
+	return id << 2 | state;
+}
+
 struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t slot)
 {
 	if (t->busy || (!t->capacity && !shim_attach(t)) || !shim_process_check(t))
@@ -334,17 +347,41 @@ struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t s
 	uint32_t id = thread_id_new();
 	block->start = (struct shim_start){.id = id, .parent = t->id, .context = context, .process = t->process};
 	block->start.segment = segment_new(id, t->segment);
+	atomic_store(&block->start.handover, handover_of(id, UNREAD));
 	return block;
 }
 
-void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, pthread_t handle, uint32_t id)
+static void read_handle(struct shim_start *start, const pthread_t *thread, uint32_t id)
 {
-	if (!handle) {
+	uint32_t unread = handover_of(id, UNREAD);
+	if (!atomic_compare_exchange_strong(&start->handover, &unread, handover_of(id, READING)))
+		return;
+	/* It may be joined before it has run at all. */
+	handle_is(*thread, id);
+	if (atomic_exchange(&start->handover, handover_of(id, PASSED)) == handover_of(id, WAITED_FOR))
+		syscall(SYS_futex, &start->handover, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void await_handover(struct shim_start *start)
+{
+	uint32_t now = handover_of(start->id, UNREAD), waited_for = handover_of(start->id, WAITED_FOR);
+	if (atomic_compare_exchange_strong(&start->handover, &now, handover_of(start->id, PASSED)))
+		return;
+	if (now == handover_of(start->id, READING))
+		atomic_compare_exchange_strong(&start->handover, &now, waited_for);
+	while (atomic_load(&start->handover) == waited_for)
+		syscall(SYS_futex, &start->handover, FUTEX_WAIT_PRIVATE, waited_for, NULL, NULL, 0);
+}
+
+void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, const pthread_t *thread, uint32_t id)
+{
+	if (!thread) {
 		block_push(block);
 		return;
 	}
-	/* Its creator may join it before it has run at all. */
-	handle_is(handle, id);
+	int saved = errno;
+	read_handle(&block->start, thread, id);
+	errno = saved;
 	shim_segment_next(t, 0);
 }
 
@@ -352,6 +389,7 @@ void shim_thread_begin(struct shim_thread_block *block)
 {
 	struct shim_thread *t = &shim_self;
 	t->state = SHIM_THREAD_ATTACHING;
+	await_handover(&block->start);
 	if (!attach_with(t, block))
 		t->state = SHIM_THREAD_GONE;
 }

@@ -16,6 +16,7 @@ struct shim_start {
 	int (*routine_c11)(void *);
 	void *argument;
 	uint32_t id, segment, parent, context, process;
+	_Atomic uint32_t handover; /* who may look at the creator's pthread_t: thread.c */
 };
 
 struct shim_thread_block {
@@ -46,8 +47,9 @@ void shim_thread_register(struct shim_thread *t);
 
 /* The creating side: a block that says what the new thread is; NULL when not recording. */
 struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t slot);
-/* The create call returned: handle 0 when it failed. The block is the new thread's by then. */
-void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, pthread_t handle, uint32_t id);
+/* The create call returned: thread NULL when it failed. The block is the new thread's by then. */
+void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block, const pthread_t *thread,
+                         uint32_t id);
 /* The created side: take the block over, before the program's routine runs. */
 void shim_thread_begin(struct shim_thread_block *block);
 

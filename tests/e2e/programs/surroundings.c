@@ -1,0 +1,139 @@
+/* What a program may do around the shim: threads whose handles vanish, the smallest stacks. */
+#include <limits.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "case.h"
+
+enum { VANISHING = 3000, AT_ONCE = 64, PAGE_BYTES = 4096 };
+
+static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
+
+static void both(pthread_mutex_t *held, pthread_mutex_t *wanted)
+{
+	CHECK(pthread_mutex_lock(held) == 0);
+	CHECK(pthread_mutex_lock(wanted) == 0);
+	CHECK(pthread_mutex_unlock(wanted) == 0);
+	CHECK(pthread_mutex_unlock(held) == 0);
+}
+
+static void forwards(void)
+{
+	both(&first, &second);
+}
+static void backwards(void)
+{
+	both(&second, &first);
+}
+
+/* A detached thread's object, and the pthread_t in it, may be gone before pthread_create returns. */
+struct vanishing {
+	pthread_t handle;
+	void *page; /* that this is in */
+};
+static int vanished;
+
+static void *vanish(void *page)
+{
+	CHECK(munmap(*(void **)page, PAGE_BYTES) == 0);
+	forwards();
+	__atomic_fetch_add(&vanished, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void create_vanishing(int count)
+{
+	pthread_attr_t detached;
+
+	CHECK(pthread_attr_init(&detached) == 0);
+	CHECK(pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED) == 0);
+	for (int i = 0; i < count; i++) {
+		void *page =
+		    mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(page != MAP_FAILED);
+		struct vanishing *thread = page;
+		thread->page = page;
+		CHECK(pthread_create(&thread->handle, &detached, vanish, &thread->page) == 0);
+		while (i - __atomic_load_n(&vanished, __ATOMIC_ACQUIRE) > AT_ONCE)
+			sched_yield();
+	}
+	while (__atomic_load_n(&vanished, __ATOMIC_ACQUIRE) < count)
+		sched_yield();
+}
+
+static void vanishing(void)
+{
+	create_vanishing(VANISHING);
+}
+
+struct routine {
+	void (*call)(void);
+};
+
+static void *run(void *routine)
+{
+	((const struct routine *)routine)->call();
+	return NULL;
+}
+
+static void vanishing_then_backwards(void)
+{
+	static struct routine routine = {backwards};
+	pthread_t thread;
+
+	vanishing();
+	CHECK(pthread_create(&thread, NULL, run, &routine) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void on_smallest_stack(const struct routine *routine)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	CHECK(pthread_attr_init(&small) == 0);
+	CHECK(pthread_attr_setstacksize(&small, (size_t)PTHREAD_STACK_MIN) == 0);
+	CHECK(pthread_create(&thread, &small, run, (void *)routine) == 0);
+	/* Not joined: that would order them. */
+	CHECK(pthread_detach(thread) == 0);
+}
+
+static void first_done(void)
+{
+	forwards();
+	step(0);
+}
+
+static void then_forwards(void)
+{
+	step(1);
+	forwards();
+	step(2);
+}
+
+static void then_backwards(void)
+{
+	step(1);
+	backwards();
+	step(2);
+}
+
+static const struct routine forwards_first = {first_done}, forwards_too = {then_forwards},
+                            inverted = {then_backwards};
+
+static void small_stacks(void)
+{
+	on_smallest_stack(&forwards_first);
+	on_smallest_stack(&forwards_too);
+	step(3);
+}
+
+static void small_stacks_inverted(void)
+{
+	on_smallest_stack(&forwards_first);
+	on_smallest_stack(&inverted);
+	step(3);
+}
+
+CASES({"vanishing", vanishing}, {"vanishing-then-backwards", vanishing_then_backwards},
+      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted})
