@@ -67,6 +67,7 @@ static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 		shim_stack_log(h->context);
 		slot->held[count++] = (struct dt_board_held){
 		    .lock = (uintptr_t)h->lock,
+		    .key = shim_identity_key(h->lock, h->how & SHIM_HOW_KIND),
 		    .id = identity(t, h->lock, h->how, h->context),
 		    .stack = h->context,
 		    .kind = h->how & SHIM_HOW_KIND,
@@ -87,8 +88,8 @@ static void publish_wait(struct shim_thread *t, struct dt_board_slot *slot, cons
 {
 	shim_stack_log(wait->context);
 	slot->object = (uintptr_t)wait->object;
-	slot->key = 0;
 	slot->object_id = identity(t, wait->object, wait->how, wait->context);
+	slot->key = wait->object ? shim_identity_key(wait->object, wait->how & SHIM_HOW_KIND) : 0;
 	slot->mutex = (uintptr_t)wait->mutex;
 	slot->mutex_id = identity(t, wait->mutex, DT_LOCK_MUTEX, wait->context);
 	slot->stack = wait->context;

@@ -9,8 +9,10 @@
 #include "log.h"
 #include "misuse.h"
 #include "modules.h"
+#include "objects.h"
 #include "process.h"
 #include "region.h"
+#include "shared.h"
 #include "tables.h"
 
 enum {
@@ -32,6 +34,7 @@ struct lock_slot {
 	uint32_t block_bytes;
 	uint64_t block;
 	uint64_t frame_key;        /* on a stack: the frames above it */
+	_Atomic uint64_t key;      /* of a shared lock; 0: not asked yet, or private */
 	uint8_t kind;
 	_Atomic uint8_t is_signal;  /* semaphore */
 	uint16_t units;
@@ -216,6 +219,7 @@ static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t ad
 	slot->init_context = 0;
 	slot->first_context = 0;
 	slot->frame_key = 0;
+	atomic_store(&slot->key, 0);
 	slot->units = 0;
 	atomic_store(&slot->is_signal, 0);
 	atomic_store(&slot->class_id, 0);
@@ -307,6 +311,17 @@ uint32_t shim_identity_now(const void *lock, bool *initialised)
 	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
 	*initialised = slot && slot->init_context;
 	return slot ? atomic_load(&slot->id) : 0;
+}
+
+uint64_t shim_identity_key(const void *lock, enum dt_lock_kind kind)
+{
+	if (SHIM_LIKELY(!shim_object_is_shared(lock, kind)))
+		return 0;
+	struct lock_slot *slot = slot_of((uintptr_t)lock, false);
+	uint64_t key = slot ? atomic_load(&slot->key) : 0;
+	if (!key && (key = shim_shared_key(lock)) && slot)
+		atomic_store(&slot->key, key);
+	return key;
 }
 
 void shim_identity_units(const void *sem, uint32_t units)

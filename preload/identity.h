@@ -35,6 +35,8 @@ void shim_identity_ended(void *lock);
 bool shim_identity_alive(const void *lock, enum dt_lock_kind kind);
 /* The id of the lock that is alive there; 0: none is recorded. *initialised: by a call. */
 uint32_t shim_identity_now(const void *lock, bool *initialised);
+/* What identifies a lock in shared memory in every process that maps it; 0: a private one. Found once a life. */
+uint64_t shim_identity_key(const void *lock, enum dt_lock_kind kind);
 /* A semaphore began with so many units. */
 void shim_identity_units(const void *sem, uint32_t units);
 /* It began with units, and nobody has posted what he did not hold: a lock or a resource. Cheap. */

@@ -3,6 +3,7 @@
  * Source of the graph: R. C. Holt, "Some Deadlock Properties of Computer Systems" (1972), for resources of a
  * single unit a cycle is a deadlock. Readers of an rwlock are several holders of which each must let go
  * (an AND of edges), so there too one cycle is enough. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +146,24 @@ static uint32_t next_bit(const uint64_t *bits, uint32_t from)
 	return DT_BOARD_SLOTS;
 }
 
+/* The slot of the thread that is waited for, which may be another process's. */
+static const struct dt_board_slot *joined(const struct level *join)
+{
+	if (join->pid == getpid())
+		return shim_board_of_thread(join->other_thread);
+	for (uint32_t at = next_bit(shim_board->blocked, 0); at < DT_BOARD_SLOTS; at = next_bit(shim_board->blocked, at + 1))
+		if (shim_board->slots[at].pid == join->pid && shim_board->slots[at].thread == join->other_thread)
+			return &shim_board->slots[at];
+	return NULL;
+}
+
 /* The next blocked thread that stands in the way of the path's last one, copied; DT_BOARD_SLOTS: no more. */
 static uint32_t next_in_the_way(struct scratch *s)
 {
 	struct level *last = &s->path[s->depth - 1];
 
 	if (last->op == DT_OP_JOIN) {
-		const struct dt_board_slot *slot = last->next ? NULL : shim_board_of_thread(last->other_thread);
+		const struct dt_board_slot *slot = last->next ? NULL : joined(last);
 		last->next = 1;
 		return slot && shim_board_read(slot, &s->copy) && s->copy.thread == last->other_thread ? shim_board_index(slot)
 		                                                                                        : DT_BOARD_SLOTS;
@@ -192,12 +204,22 @@ static bool search(struct scratch *s, uint32_t start)
 	return false;
 }
 
+/* A process that was killed leaves its slots behind. */
+static bool lives(int32_t pid)
+{
+	int saved = errno;
+	bool dead = pid != getpid() && syscall(SYS_kill, pid, 0) != 0 && errno == ESRCH;
+	errno = saved;
+	return !dead;
+}
+
 /* Every member is still as it was read: so there was a moment at which all were. */
 static bool unchanged(const struct scratch *s)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t i = 0; i < s->depth; i++)
-		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) != s->path[i].sequence)
+		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) != s->path[i].sequence ||
+		    !lives(s->path[i].pid))
 			return false;
 	return true;
 }
@@ -316,6 +338,14 @@ void shim_waitfor_act(void)
 	}
 }
 
+/* on_deadlock=exit: the other processes of the cycle can't go on either. */
+static void end_others(const struct scratch *s)
+{
+	for (uint32_t i = 0; shim_options.on_deadlock == SHIM_ON_DEADLOCK_EXIT && i < s->depth; i++)
+		if (s->path[i].pid != getpid())
+			syscall(SYS_kill, s->path[i].pid, SIGKILL);
+}
+
 static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
 {
 	bool refuse = refusable && shim_options.on_deadlock == SHIM_ON_DEADLOCK_BREAK;
@@ -323,6 +353,7 @@ static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
 	if (!unchanged(s) || !claim(s))
 		return false;
 	tell(t, s, refuse);
+	end_others(s);
 	shim_waitfor_act();
 	return refuse;
 }
@@ -338,7 +369,8 @@ bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool 
 	memset(s->visited, 0, sizeof s->visited);
 	s->path[0] = level_of(start, slot);
 	s->depth = 1;
-	if (search(s, start))
+	/* Who waits for itself waits for nobody else, whoever may be in the way too. */
+	if (holds(slot, &s->path[0]) || search(s, start))
 		refuse = report(t, s, refusable);
 	give_scratch(s);
 	return refuse;

@@ -8,12 +8,15 @@
 
 const char *advice_thread(struct arena *arena, const struct report_thread *thread)
 {
-	const char *id = thread->id == 1 ? "the main thread" : arena_printf(arena, "thread %u", thread->id);
+	uint32_t number = thread->number ? thread->number : thread->id;
+	const char *id = number == 1 ? "the main thread" : arena_printf(arena, "thread %u", number);
 
 	if (thread->name)
 		id = arena_printf(arena, "%s \"%s\"", id, thread->name);
 	if (thread->start)
 		id = arena_printf(arena, "%s (%s)", id, places_bare_name(arena, thread->start));
+	if (thread->pid)
+		id = arena_printf(arena, "%s of process %d", id, thread->pid);
 	return id;
 }
 

@@ -56,6 +56,8 @@ static json_t *thread_object(struct arena *arena, const struct report_thread *th
 	json_put(object, "id", json_integer(thread->id));
 	json_put(object, "name", json_text(arena, thread->name));
 	json_put(object, "start", json_text(arena, thread->start));
+	if (thread->pid)
+		json_put(object, "pid", json_integer(thread->pid));
 	json_put(object, "tid", thread->tid ? json_integer(thread->tid) : json_null());
 	json_put(object, "created_by", thread->parent ? json_integer(thread->parent) : json_null());
 	json_put(object, "created_at", stack_array(arena, &thread->created));

@@ -18,19 +18,41 @@ static const uint32_t *held_locks(const struct dt_event *event, uint32_t *count)
 	return *count ? event->holding + (event->holding_count - *count) : NULL;
 }
 
-static void add_lock(struct resolve *resolve, struct report_finding *finding, uint32_t id)
+/* Where ids are looked up: the finding's process, and those that it meets. */
+struct looking {
+	struct resolve *own;
+	struct peers *peers;
+};
+
+static void add_lock(const struct looking *look, struct report_finding *finding, uint32_t id)
 {
-	if (id && !model_lock(finding, id))
-		finding->locks[finding->lock_count++] = names_lock(resolve, id);
+	uint32_t in_log = id;
+	struct resolve *resolve = peers_resolve(look->peers, look->own, &in_log);
+
+	if (!id || model_lock(finding, id))
+		return;
+	struct report_lock *lock = &finding->locks[finding->lock_count++];
+	*lock = names_lock(resolve, in_log);
+	lock->id = id;
 }
 
-static void add_thread(struct resolve *resolve, struct report_finding *finding, uint32_t id)
+static void add_thread(const struct looking *look, struct report_finding *finding, uint32_t id)
 {
-	if (id && !model_thread(finding, id))
-		finding->threads[finding->thread_count++] = resolve_thread(resolve, id);
+	uint32_t in_log = id;
+	struct resolve *resolve = peers_resolve(look->peers, look->own, &in_log);
+
+	if (!id || model_thread(finding, id))
+		return;
+	struct report_thread *thread = &finding->threads[finding->thread_count++];
+	*thread = resolve_thread(resolve, in_log);
+	thread->number = thread->id;
+	thread->pid = peers_pid(look->peers, id);
+	/* The other process's threads have its ids too. */
+	thread->parent = thread->parent ? thread->parent + (id - in_log) : 0;
+	thread->id = id;
 }
 
-static void collect_locks(struct resolve *resolve, struct report_finding *finding,
+static void collect_locks(const struct looking *look, struct report_finding *finding,
                           const struct dt_finding *found)
 {
 	size_t most = (size_t)found->lock_count + 1;
@@ -40,41 +62,42 @@ static void collect_locks(struct resolve *resolve, struct report_finding *findin
 		held_locks(&found->events[i], &held);
 		most += 2 + held;
 	}
-	finding->locks = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->locks));
+	finding->locks = arena_alloc(resolve_arena(look->own), most * sizeof(*finding->locks));
 	for (uint32_t i = 0; i < found->lock_count; i++)
-		add_lock(resolve, finding, found->locks[i]);
+		add_lock(look, finding, found->locks[i]);
 	finding->cycle_lock_count = finding->lock_count;
 	for (uint32_t i = 0; i < found->event_count; i++) {
 		const uint32_t *holding = held_locks(&found->events[i], &held);
-		add_lock(resolve, finding, found->events[i].lock);
-		add_lock(resolve, finding, found->events[i].other_lock);
+		add_lock(look, finding, found->events[i].lock);
+		add_lock(look, finding, found->events[i].other_lock);
 		for (uint32_t h = 0; h < held; h++)
-			add_lock(resolve, finding, holding[h]);
+			add_lock(look, finding, holding[h]);
 	}
-	add_lock(resolve, finding, found->reason_lock);
-	names_number(resolve_arena(resolve), finding->locks, finding->lock_count);
+	add_lock(look, finding, found->reason_lock);
+	names_number(resolve_arena(look->own), finding->locks, finding->lock_count);
 }
 
-static void collect_threads(struct resolve *resolve, struct report_finding *finding,
+static void collect_threads(const struct looking *look, struct report_finding *finding,
                             const struct dt_finding *found)
 {
 	size_t most = 3 * (size_t)found->event_count;
 
-	finding->threads = arena_alloc(resolve_arena(resolve), most * sizeof(*finding->threads));
+	finding->threads = arena_alloc(resolve_arena(look->own), most * sizeof(*finding->threads));
 	for (uint32_t i = 0; i < found->event_count; i++) {
-		add_thread(resolve, finding, found->events[i].thread);
-		add_thread(resolve, finding, found->events[i].other_thread);
+		add_thread(look, finding, found->events[i].thread);
+		add_thread(look, finding, found->events[i].other_thread);
 	}
 	/* Who created them, so that "created by thread 1" can be looked up. */
 	for (size_t i = 0, acting = finding->thread_count; i < acting && finding->thread_count < most; i++)
-		add_thread(resolve, finding, finding->threads[i].parent);
+		add_thread(look, finding, finding->threads[i].parent);
 }
 
-static struct report_event resolve_event(struct resolve *resolve, const struct dt_event *event)
+static struct report_event resolve_event(const struct looking *look, const struct dt_event *event)
 {
-	uint32_t held;
+	uint32_t held, stack = event->stack;
+	struct resolve *resolve = peers_resolve(look->peers, look->own, &stack);
 	const uint32_t *from = held_locks(event, &held);
-	uint32_t *holding = arena_alloc(resolve_arena(resolve), held * sizeof(*holding));
+	uint32_t *holding = arena_alloc(resolve_arena(look->own), held * sizeof(*holding));
 
 	if (held)
 		memcpy(holding, from, held * sizeof(*holding));
@@ -91,12 +114,14 @@ static struct report_event resolve_event(struct resolve *resolve, const struct d
 	    .wait = event->wait,
 	    .holding = holding,
 	    .holding_count = held,
-	    .stack = resolve_stack(resolve, event->stack),
+	    .stack = resolve_stack(resolve, stack),
 	};
 }
 
-struct report_finding finding_resolve(struct resolve *resolve, const struct dt_finding *found)
+struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers, const struct dt_finding *told)
 {
+	const struct dt_finding *found = peers_translate(peers, told);
+	const struct looking look = {resolve, peers};
 	struct arena *arena = resolve_arena(resolve);
 	struct report_finding finding = {
 	    .rule = &dt_rules[found->rule],
@@ -111,13 +136,13 @@ struct report_finding finding_resolve(struct resolve *resolve, const struct dt_f
 	    .event_count = found->event_count,
 	};
 
-	collect_locks(resolve, &finding, found);
-	collect_threads(resolve, &finding, found);
+	collect_locks(&look, &finding, found);
+	collect_threads(&look, &finding, found);
 	const struct report_lock *reason_lock = model_lock(&finding, found->reason_lock);
 	finding.reason_lock = reason_lock ? reason_lock->name : NULL;
 	finding.events = arena_alloc(arena, found->event_count * sizeof(*finding.events));
 	for (uint32_t i = 0; i < found->event_count; i++)
-		finding.events[i] = resolve_event(resolve, &found->events[i]);
+		finding.events[i] = resolve_event(&look, &found->events[i]);
 	finding.fingerprint = fingerprint_make(arena, &finding);
 	advice_write(arena, &finding);
 	return finding;

@@ -2,9 +2,10 @@
 #ifndef TOOLS_FINDING_H
 #define TOOLS_FINDING_H
 
+#include "peers.h"
 #include "resolve.h"
 
 /* All but `process`, `known` and `suppressed`. In the resolver's arena. */
-struct report_finding finding_resolve(struct resolve *resolve, const struct dt_finding *found);
+struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers, const struct dt_finding *told);
 
 #endif

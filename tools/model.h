@@ -38,7 +38,9 @@ struct report_lock {
 };
 
 struct report_thread {
-	uint32_t id;       /* the log's */
+	uint32_t id;       /* unique in its finding */
+	uint32_t number;   /* in its process's log: what a person calls it by */
+	int32_t pid;       /* of another process than the finding's; 0: its own */
 	int32_t tid;       /* the kernel's; 0: not known */
 	const char *name;  /* NULL: never named */
 	const char *start; /* start function; NULL: not seen (main, foreign thread) */

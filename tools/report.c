@@ -31,6 +31,7 @@ struct report_builder {
 	struct merged *merged;
 	struct report report;
 	struct resolve *resolve; /* of the log that is being added */
+	struct peers *peers;     /* other processes that findings are about */
 };
 
 struct report_builder *report_open(const struct report_settings *settings)
@@ -41,6 +42,7 @@ struct report_builder *report_open(const struct report_settings *settings)
 	    (struct report_builder){.settings = *settings, .arena = arena_new(), .symbols = symbols_open()};
 	if (!builder->symbols)
 		say_out_of_memory();
+	builder->peers = peers_open(NULL, builder->symbols, builder->arena);
 	return builder;
 }
 
@@ -49,6 +51,7 @@ void report_close(struct report_builder *builder)
 	if (!builder)
 		return;
 	HASH_CLEAR(hh, builder->merged);
+	peers_close(builder->peers);
 	symbols_close(builder->symbols);
 	free(builder->report.processes);
 	free(builder->report.findings);
@@ -123,7 +126,7 @@ static void merge_finding(void *context, const struct dt_finding *found)
 	struct report_builder *builder = context;
 
 	progress_show("names and lines of finding", HASH_COUNT(builder->merged) + 1, 0, NULL);
-	struct report_finding finding = finding_resolve(builder->resolve, found);
+	struct report_finding finding = finding_resolve(builder->resolve, builder->peers, found);
 	size_t process = builder->report.process_count - 1;
 	const char *program = builder->report.processes[process].program;
 	const char *key =
@@ -245,6 +248,8 @@ const struct report *report_of_logs(struct report_builder *builder, struct log_s
                                     struct suppressions *suppressions, const struct baseline *baseline)
 {
 	logs_sort(logs);
+	peers_close(builder->peers);
+	builder->peers = peers_open(logs, builder->symbols, builder->arena);
 	for (size_t i = 0; i < logs->notice_count; i++)
 		report_add_notice(builder, logs->notices[i]);
 	for (size_t i = 0; i < logs->count; i++) {

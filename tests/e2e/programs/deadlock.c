@@ -544,29 +544,53 @@ static void sem_ping_pong(void)
 }
 
 /* Two processes, two mutexes in shared memory. */
-static void two_processes(void)
+static pthread_mutex_t *shared;
+static pthread_barrier_t *both;
+
+static void share(void)
 {
-	pthread_mutex_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pthread_barrier_t *both = (void *)(shared + 2);
 	pthread_mutexattr_t attributes;
 	pthread_barrierattr_t barrier_attributes;
 
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	both = (void *)(shared + 2);
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
 	pthread_barrierattr_init(&barrier_attributes);
 	pthread_barrierattr_setpshared(&barrier_attributes, PTHREAD_PROCESS_SHARED);
 	CHECK(pthread_mutex_init(&shared[0], &attributes) == 0 && pthread_mutex_init(&shared[1], &attributes) == 0);
 	CHECK(pthread_barrier_init(both, &barrier_attributes, 2) == 0);
+}
+
+static void take_shared(int first, int turns, bool meet)
+{
+	for (int i = 0; i < turns; i++) {
+		pthread_mutex_lock(&shared[first]);
+		if (meet)
+			pthread_barrier_wait(both);
+		if (pthread_mutex_lock(&shared[!first]) == 0)
+			pthread_mutex_unlock(&shared[!first]);
+		pthread_mutex_unlock(&shared[first]);
+	}
+}
+
+static void in_two_processes(bool inverted, int turns, bool meet)
+{
+	share();
 	pid_t child = fork();
-	int first = child == 0;
-	pthread_mutex_lock(&shared[first]);
-	pthread_barrier_wait(both);
-	if (pthread_mutex_lock(&shared[!first]) == 0)
-		pthread_mutex_unlock(&shared[!first]);
-	pthread_mutex_unlock(&shared[first]);
+	take_shared(inverted && child == 0, turns, meet);
 	if (child == 0)
 		_exit(0);
-	waitpid(child, NULL, 0);
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void two_processes(void) { in_two_processes(true, 1, true); }
+static void two_processes_in_order(void) { in_two_processes(false, 2000, false); }
+static void race_two_processes(void)
+{
+	in_two_processes(true, getenv("RACES") ? atoi(getenv("RACES")) : 200, false);
 }
 
 CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race-two", race_two},
@@ -579,4 +603,5 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
       {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
       {"barrier-of-too-many", barrier_of_too_many}, {"ping-pong", ping_pong}, {"sem-ping-pong", sem_ping_pong},
-      {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes})
+      {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes},
+      {"two-processes-in-order", two_processes_in_order}, {"race-two-processes", race_two_processes})

@@ -1,0 +1,163 @@
+/* peers.c: few processes meet in one finding, so a list does. Their facts stay loaded to the end of the report. */
+#include "peers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <detect/log_read.h>
+
+#include "say.h"
+
+enum { PEER_SHIFT = 25, PEERS_MAX = 120 }; /* ids in logs are below 1 << 24 */
+
+struct peer {
+	int32_t pid;
+	struct dt_facts *facts;
+	struct resolve *resolve; /* NULL: no log of it */
+};
+
+struct peers {
+	const struct log_set *logs;
+	struct symbols *symbols;
+	struct arena *arena;
+	struct peer *list;
+	uint32_t count;
+};
+
+struct peers *peers_open(const struct log_set *logs, struct symbols *symbols, struct arena *arena)
+{
+	struct peers *peers = must_realloc(NULL, 1, sizeof *peers);
+
+	*peers = (struct peers){.logs = logs, .symbols = symbols, .arena = arena};
+	return peers;
+}
+
+void peers_close(struct peers *peers)
+{
+	if (!peers)
+		return;
+	for (uint32_t i = 0; i < peers->count; i++) {
+		if (peers->list[i].resolve)
+			resolve_close(peers->list[i].resolve);
+		dt_facts_free(peers->list[i].facts);
+	}
+	free(peers->list);
+	free(peers);
+}
+
+static void load(struct peers *peers, struct peer *peer)
+{
+	uint64_t bad_offset;
+
+	for (size_t i = 0; peers->logs && i < peers->logs->count; i++) {
+		const struct log_file *log = &peers->logs->files[i];
+		if (log->pid != peer->pid)
+			continue;
+		if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK ||
+		    dt_log_read(peer->facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
+			say_out_of_memory();
+		peer->resolve = resolve_open(peer->facts, peers->symbols, peers->arena);
+		return;
+	}
+}
+
+/* The number of a process, from 1; 0: too many. */
+static uint32_t number_of(struct peers *peers, int32_t pid)
+{
+	for (uint32_t i = 0; i < peers->count; i++)
+		if (peers->list[i].pid == pid)
+			return i + 1;
+	if (peers->count == PEERS_MAX)
+		return 0;
+	peers->list = must_realloc(peers->list, peers->count + 1, sizeof *peers->list);
+	peers->list[peers->count] = (struct peer){.pid = pid};
+	load(peers, &peers->list[peers->count]);
+	return ++peers->count;
+}
+
+static uint32_t unique(uint32_t number, uint32_t id)
+{
+	return id && number ? number << PEER_SHIFT | id : id;
+}
+
+static void rename_lock(struct dt_finding *finding, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 0; i < finding->event_count; i++) {
+		struct dt_event *event = &finding->events[i];
+		event->lock = event->lock == from ? to : event->lock;
+		for (uint32_t h = 0; h < event->holding_count; h++)
+			event->holding[h] = event->holding[h] == from ? to : event->holding[h];
+	}
+}
+
+/* The first that each member of the cycle holds is what the one before it waits for. */
+static void join_links(struct dt_finding *finding)
+{
+	uint32_t last = finding->event_count;
+
+	while (last && finding->events[last - 1].kind != DT_EVENT_ACQUIRE)
+		last--;
+	if (!last)
+		return;
+	uint32_t wanted = finding->events[last - 1].lock;
+	bool first = true;
+	for (uint32_t i = 0; i < finding->event_count; i++) {
+		const struct dt_event *event = &finding->events[i];
+		if (event->kind == DT_EVENT_HOLD && first && wanted && event->lock != wanted) {
+			uint32_t from = wanted < event->lock ? event->lock : wanted;
+			rename_lock(finding, from, wanted < event->lock ? wanted : event->lock);
+		}
+		first = event->kind != DT_EVENT_HOLD;
+		if (first)
+			wanted = event->kind == DT_EVENT_ACQUIRE ? event->lock : 0;
+	}
+}
+
+const struct dt_finding *peers_translate(struct peers *peers, const struct dt_finding *found)
+{
+	bool foreign = false;
+
+	for (uint32_t i = 0; i < found->event_count; i++)
+		foreign |= found->events[i].pid != 0;
+	if (!foreign)
+		return found;
+	struct dt_finding *copy = arena_alloc(peers->arena, sizeof *copy);
+	*copy = *found;
+	copy->events = arena_alloc(peers->arena, found->event_count * sizeof *copy->events);
+	for (uint32_t i = 0; i < found->event_count; i++) {
+		struct dt_event *event = &copy->events[i];
+		*event = found->events[i];
+		uint32_t number = event->pid ? number_of(peers, event->pid) : 0;
+		event->thread = unique(number, event->thread);
+		event->lock = unique(number, event->lock);
+		event->stack = unique(number, event->stack);
+		event->other_thread = unique(number, event->other_thread);
+		event->other_lock = unique(number, event->other_lock);
+		event->holding = arena_alloc(peers->arena, event->holding_count * sizeof *event->holding);
+		for (uint32_t h = 0; h < event->holding_count; h++)
+			event->holding[h] = unique(number, found->events[i].holding[h]);
+	}
+	join_links(copy);
+	return copy;
+}
+
+struct resolve *peers_resolve(struct peers *peers, struct resolve *own, uint32_t *id)
+{
+	uint32_t number = *id >> PEER_SHIFT;
+
+	if (!number || number > peers->count)
+		return own;
+	struct resolve *resolve = peers->list[number - 1].resolve;
+	*id &= ((uint32_t)1 << PEER_SHIFT) - 1;
+	/* Without its log an id says nothing: one that is in no log gives a number for a name. */
+	if (!resolve)
+		*id |= DT_ID_MAX;
+	return resolve ? resolve : own;
+}
+
+int32_t peers_pid(const struct peers *peers, uint32_t id)
+{
+	uint32_t number = id >> PEER_SHIFT;
+
+	return number && number <= peers->count ? peers->list[number - 1].pid : 0;
+}
