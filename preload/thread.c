@@ -394,6 +394,20 @@ void shim_thread_begin(struct shim_thread_block *block)
 		t->state = SHIM_THREAD_GONE;
 }
 
+void shim_thread_begin_by_itself(const struct shim_start *start, bool ordered)
+{
+	struct shim_thread *t = &shim_self;
+	struct shim_thread_block *block;
+	if (t->state != SHIM_THREAD_NEW || !shim_log_ready() || !(block = block_pop()))
+		return;
+	t->state = SHIM_THREAD_ATTACHING;
+	block->start = *start;
+	block->start.id = thread_id_new();
+	block->start.segment = segment_new(block->start.id, ordered ? start->segment : 0);
+	if (!attach_with(t, block))
+		t->state = SHIM_THREAD_NEW;
+}
+
 void shim_thread_joined(struct shim_thread *t, uint32_t id)
 {
 	if (!id || id >= THREADS_MAX || !t->capacity || !shim_process_check(t))

@@ -52,6 +52,9 @@ void shim_thread_created(struct shim_thread *t, struct shim_thread_block *block,
                          uint32_t id);
 /* The created side: take the block over, before the program's routine runs. */
 void shim_thread_begin(struct shim_thread_block *block);
+/* The calling thread was started by the C library, for what `start` says (its id aside); `ordered`: it comes
+ * after that segment. */
+void shim_thread_begin_by_itself(const struct shim_start *start, bool ordered);
 
 /* The id of the thread behind a handle that may still be joined; 0: not observed. */
 uint32_t shim_thread_id_of(pthread_t handle);

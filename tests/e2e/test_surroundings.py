@@ -15,6 +15,12 @@ class Threads(ShimCase):
         self.assert_clean("surroundings", "small-stacks")
         self.assert_finds("surroundings", "small-stacks-inverted", FIRST_SECOND)
 
+    def test_timers(self):
+        self.assert_clean("surroundings", "timer-after")
+        self.assert_finds("surroundings", "timer-beside", FIRST_SECOND)
+        self.assert_finds("surroundings", "timer-beside-the-next", FIRST_SECOND)
+        self.assert_finds("surroundings", "timers-of-two-threads", FIRST_SECOND)
+
 
 if __name__ == "__main__":
     unittest.main()

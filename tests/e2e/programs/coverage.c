@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <mqueue.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -707,6 +708,56 @@ static void c11_joined(void)
 	mutex_then_marker();
 }
 
+/* A thread that the C library starts comes after the call that asked for it. */
+static int notified;
+
+static void notify(union sigval unused)
+{
+	(void)unused;
+	marker_then_mutex();
+	__atomic_store_n(&notified, 1, __ATOMIC_RELEASE);
+}
+
+static void await_notification(void)
+{
+	while (!__atomic_load_n(&notified, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+static void timer_ordered(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = notify};
+	const struct itimerspec soon = {.it_value = {0, 1000000}};
+	timer_t timer;
+
+	mutex_then_marker();
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &soon, NULL) == 0);
+	await_notification();
+	CHECK(timer_delete(timer) == 0);
+}
+
+static void queue_ordered(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = notify};
+	struct mq_attr one = {.mq_maxmsg = 1, .mq_msgsize = 1};
+	char name[64];
+
+	mutex_then_marker();
+	snprintf(name, sizeof(name), "/detect-coverage-%d", (int)getpid());
+	mqd_t queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &one);
+	if (queue == (mqd_t)-1) {
+		CHECK(errno == ENOSYS || errno == EACCES || errno == EMFILE); /* not in every sandbox */
+		CHECK(mq_notify(queue, &event) == -1);
+		return;
+	}
+	CHECK(mq_unlink(name) == 0);
+	CHECK(mq_notify(queue, &event) == 0);
+	CHECK(mq_send(queue, "m", 1, 0) == 0);
+	await_notification();
+	CHECK(mq_close(queue) == 0);
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static once_flag c11_once = ONCE_FLAG_INIT;
 
@@ -1106,6 +1157,8 @@ static const struct coverage_case cases[] = {
     {"pthread_tryjoin_np", "ordered", "none", try_joined},
     {"thrd_create", "ordered", "none", c11_created},
     {"thrd_join", "ordered", "none", c11_joined},
+    {"timer_create", "ordered", "none", timer_ordered},
+    {"mq_notify", "ordered", "none", queue_ordered},
     {"pthread_once", "ordered", "none", once_ordered},
     {"call_once", "ordered", "none", c11_once_ordered},
     {"pthread_barrier_init", "ordered", "none", barrier_ordered},

@@ -1,6 +1,9 @@
-/* What a program may do around the shim: threads whose handles vanish, the smallest stacks. */
+/* What a program may do around the shim: threads whose handles vanish, the smallest stacks,
+ * threads that the C library starts. */
 #include <limits.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "case.h"
@@ -135,5 +138,86 @@ static void small_stacks_inverted(void)
 	step(3);
 }
 
+/* Threads that the C library starts when a timer runs out. */
+static int expired;
+
+static void expire(union sigval unused)
+{
+	(void)unused;
+	backwards();
+	__atomic_fetch_add(&expired, 1, __ATOMIC_RELEASE);
+}
+
+static timer_t make_timer(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = expire};
+	timer_t timer;
+
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	return timer;
+}
+
+static void use_timer(timer_t timer)
+{
+	const struct itimerspec soon = {.it_value = {0, 1000000}};
+	int before = __atomic_load_n(&expired, __ATOMIC_ACQUIRE);
+
+	CHECK(timer_settime(timer, 0, &soon, NULL) == 0);
+	while (__atomic_load_n(&expired, __ATOMIC_ACQUIRE) == before)
+		sched_yield();
+	CHECK(timer_delete(timer) == 0);
+}
+
+static void timer_after(void)
+{
+	forwards();
+	use_timer(make_timer());
+	use_timer(make_timer());
+}
+
+static void timer_beside(void)
+{
+	timer_t timer = make_timer();
+
+	forwards();
+	use_timer(timer);
+}
+
+/* The second call asks for the same, but the first timer's thread does not come after it. */
+static void timer_beside_the_next(void)
+{
+	timer_t timer = make_timer();
+
+	forwards();
+	use_timer(make_timer());
+	use_timer(timer);
+}
+
+/* Asked for by two threads: whose call a thread comes after is not known, so no order is claimed. */
+static timer_t others;
+
+static void make_others(void)
+{
+	others = make_timer();
+}
+
+static void use_others(void)
+{
+	use_timer(others);
+}
+
+static void forwards_and_use(void)
+{
+	forwards();
+	use_timer(make_timer());
+}
+
+static void timers_of_two_threads(void)
+{
+	in_turn(make_others, forwards_and_use, use_others);
+}
+
 CASES({"vanishing", vanishing}, {"vanishing-then-backwards", vanishing_then_backwards},
-      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted})
+      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted},
+      {"timer-after", timer_after}, {"timer-beside", timer_beside},
+      {"timer-beside-the-next", timer_beside_the_next}, {"timers-of-two-threads", timers_of_two_threads})
