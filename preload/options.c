@@ -116,9 +116,27 @@ static void set_pair(char *pair)
 	complain("unknown option", pair);
 }
 
+extern char **environ;
+extern void *__libc_stack_end;
+
+/* A program's .preinit_array runs before the C library is initialised, and so has no environment; where the
+ * kernel put it the loader knows: behind argc and argv. */
+static const char *find_variable(const char *name)
+{
+	if (environ)
+		return getenv(name);
+	const uintptr_t *stack = __libc_stack_end;
+	char **variable = (char **)(stack + 1 + stack[0] + 1);
+	size_t length = strlen(name);
+	for (; *variable; variable++)
+		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
+			return *variable + length + 1;
+	return NULL;
+}
+
 void shim_options_read(void)
 {
-	const char *from = getenv("DETECT_OPTIONS");
+	const char *from = find_variable("DETECT_OPTIONS");
 	if (!from)
 		return;
 	if (strlen(from) >= sizeof text) {
