@@ -1,22 +1,34 @@
-/* A report is its own baseline: nothing but "format", "version" and the fingerprints is read, so
- * that reports of later versions with more in them still serve. */
+/* A report is its own baseline. Of each finding stays what a person needs to tell which one is gone. */
 #include "baseline.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "arena.h"
+#include "findings_file.h"
+
+struct known {
+	struct report_gone gone;
+	bool met;
+	UT_hash_handle hh; /* in order of arrival */
+};
 
 struct baseline {
-	json_t *fingerprints; /* an object as a set */
+	struct arena *arena;
+	struct known *known;
+	struct { /* where baseline_nth is */
+		const struct known *at;
+		size_t index;
+		bool met;
+	} last;
 };
 
 struct baseline *baseline_open(void)
 {
 	struct baseline *baseline = must_realloc(NULL, 1, sizeof(*baseline));
 
-	baseline->fingerprints = json_object();
+	*baseline = (struct baseline){.arena = arena_new()};
 	return baseline;
 }
 
@@ -24,50 +36,83 @@ void baseline_close(struct baseline *baseline)
 {
 	if (!baseline)
 		return;
-	json_decref(baseline->fingerprints);
+	HASH_CLEAR(hh, baseline->known); /* its entries lie in the arena */
+	arena_free(baseline->arena);
 	free(baseline);
 }
 
-static char *take_findings(struct baseline *baseline, const char *path, const json_t *root)
+static struct known *find(const struct baseline *baseline, const char *fingerprint)
 {
-	const char *format = json_string_value(json_object_get(root, "format"));
-	const json_t *version = json_object_get(root, "version"), *finding;
-	json_t *findings = json_object_get(root, "findings");
-	size_t index;
+	struct known *known;
 
-	if (!format || strcmp(format, "libdetect-findings"))
-		return must_printf("%s: not a libdetect JSON report (no \"format\": \"libdetect-findings\")",
-		                   path);
-	if (json_integer_value(version) != 1)
-		return must_printf("%s: a report of format version %lld, but this detect reads version 1",
-		                   path, (long long)json_integer_value(version));
-	if (!json_is_array(findings))
-		return must_printf("%s: a report without \"findings\"", path);
-	json_array_foreach(findings, index, finding)
-	{
-		const char *fingerprint = json_string_value(json_object_get(finding, "fingerprint"));
-		if (!fingerprint)
-			return must_printf("%s: finding %zu has no fingerprint", path, index + 1);
-		json_object_set_new(baseline->fingerprints, fingerprint, json_true());
-	}
-	return NULL;
+	HASH_FIND_STR(baseline->known, fingerprint, known);
+	return known;
+}
+
+bool baseline_add(struct baseline *baseline, const struct report_gone *finding)
+{
+	struct arena *arena = baseline->arena;
+
+	if (find(baseline, finding->fingerprint))
+		return false;
+	struct known *known = arena_alloc(arena, sizeof(*known));
+	known->gone = (struct report_gone){
+	    .fingerprint = arena_copy(arena, finding->fingerprint),
+	    .rule = arena_copy(arena, finding->rule),
+	    .level = arena_copy(arena, finding->level),
+	    .message = arena_copy(arena, finding->message),
+	};
+	HASH_ADD_KEYPTR(hh, baseline->known, known->gone.fingerprint, strlen(known->gone.fingerprint), known);
+	return true;
+}
+
+static const char *member(const json_t *finding, const char *key)
+{
+	const char *text = json_string_value(json_object_get(finding, key));
+
+	return text ? text : "";
+}
+
+static void take_finding(void *context, const char *fingerprint, const json_t *finding)
+{
+	const struct report_gone line = {
+	    .fingerprint = fingerprint,
+	    .rule = member(finding, "rule"),
+	    .level = member(finding, "level"),
+	    .message = member(finding, "message"),
+	};
+
+	baseline_add(context, &line);
 }
 
 char *baseline_load(struct baseline *baseline, const char *path)
 {
-	json_error_t error;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-
-	if (!root && error.line < 0)
-		return must_printf("%s: %s", path, error.text);
-	if (!root)
-		return must_printf("%s:%d: %s", path, error.line, error.text);
-	char *why = take_findings(baseline, path, root);
-	json_decref(root);
-	return why;
+	return findings_file_read(path, take_finding, baseline);
 }
 
-bool baseline_has(const struct baseline *baseline, const char *fingerprint)
+bool baseline_meet(struct baseline *baseline, const char *fingerprint)
 {
-	return json_object_get(baseline->fingerprints, fingerprint) != NULL;
+	struct known *known = find(baseline, fingerprint);
+
+	if (known)
+		known->met = true;
+	return known != NULL;
+}
+
+const struct report_gone *baseline_nth(struct baseline *baseline, size_t index, bool met)
+{
+	const struct known *at = baseline->known;
+	size_t skip = index;
+
+	if (baseline->last.at && baseline->last.met == met && baseline->last.index + 1 == index) {
+		at = baseline->last.at->hh.next;
+		skip = 0;
+	}
+	for (; at; at = at->hh.next)
+		if (at->met == met && skip-- == 0)
+			break;
+	baseline->last.at = at;
+	baseline->last.index = index;
+	baseline->last.met = met;
+	return at ? &at->gone : NULL;
 }

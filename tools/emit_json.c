@@ -192,6 +192,7 @@ static json_t *summary_object(const struct report_summary *summary)
 		         json_integer((json_int_t)summary->levels[level]));
 	json_put(object, "suppressed", json_integer((json_int_t)summary->suppressed));
 	json_put(object, "known", json_integer((json_int_t)summary->known));
+	json_put(object, "gone", json_integer((json_int_t)summary->gone));
 	return object;
 }
 
@@ -252,6 +253,23 @@ static json_t *line_array(struct arena *arena, const char *const *lines, size_t 
 	return array;
 }
 
+static json_t *gone_array(struct arena *arena, const struct report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->summary.gone; i++) {
+		const struct report_gone *gone = &report->gone[i];
+		json_t *object = json_object();
+
+		json_put(object, "rule", json_text(arena, gone->rule));
+		json_put(object, "level", json_text(arena, gone->level));
+		json_put(object, "fingerprint", json_text(arena, gone->fingerprint));
+		json_put(object, "message", json_text(arena, gone->message));
+		json_push(array, object);
+	}
+	return array;
+}
+
 static void end(struct emit *emit)
 {
 	struct json_state *state = emit->state;
@@ -260,6 +278,8 @@ static void end(struct emit *emit)
 	if (emit->verbose && !state->filtered)
 		begin_filtered(emit);
 	fputc(']', emit->out);
+	if (report->has_baseline)
+		put_member(emit, "gone", gone_array(state->arena, report));
 	put_member(emit, "notices", line_array(state->arena, report->notices, report->notice_count));
 	if (emit->verbose)
 		put_member(emit, "remarks", line_array(state->arena, report->remarks, report->remark_count));

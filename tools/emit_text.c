@@ -252,6 +252,17 @@ static void print_lines(const struct emit *emit, const char *const *lines, size_
 	}
 }
 
+static void print_gone(const struct emit *emit)
+{
+	for (size_t i = 0; i < emit->report->summary.gone; i++) {
+		fputs("Gone: ", emit->out);
+		safe_print(emit->out, emit->report->gone[i].message);
+		fputs(" [", emit->out);
+		safe_print(emit->out, emit->report->gone[i].rule);
+		fputs("]\n", emit->out);
+	}
+}
+
 static void end(struct emit *emit)
 {
 	struct text_state *state = emit->state;
@@ -259,6 +270,8 @@ static void end(struct emit *emit)
 	size_t counted = summary->levels[DT_LEVEL_ERROR] + summary->levels[DT_LEVEL_WARNING] +
 	                 summary->levels[DT_LEVEL_NOTE];
 
+	if (emit->verbose)
+		print_gone(emit);
 	print_lines(emit, emit->report->notices, emit->report->notice_count);
 	if (emit->verbose)
 		print_lines(emit, emit->report->remarks, emit->report->remark_count);

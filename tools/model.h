@@ -129,6 +129,12 @@ struct report_graph {
 struct report_summary {
 	size_t levels[DT_LEVEL_ERROR + 1]; /* by enum dt_level: what counts */
 	size_t suppressed, known;
+	size_t gone; /* in the baseline, and not found any more */
+};
+
+/* What a baseline says of a finding. Strings, "" where it says nothing. */
+struct report_gone {
+	const char *fingerprint, *rule, *level, *message;
 };
 
 struct report {
@@ -138,7 +144,9 @@ struct report {
 	size_t finding_count;
 	const char **notices; /* what limits the report: each one line */
 	size_t notice_count;
-	const char **remarks; /* for --verbose */
+	bool has_baseline;
+	const struct report_gone *gone; /* summary.gone of them */
+	const char **remarks;           /* for --verbose */
 	size_t remark_count;
 	struct report_summary summary;
 	struct report_graph graph; /* empty unless it is asked for */

@@ -23,7 +23,9 @@ enum {
 	KEY_PREFER_WRITER,
 	KEY_SOURCE_ROOT,
 	KEY_XML,
-	KEY_XML_FILE
+	KEY_XML_FILE,
+	KEY_GEN_SUPPRESSIONS,
+	KEY_DEFAULT_SUPPRESSIONS
 };
 
 static const struct argp_option rows[] = {
@@ -34,7 +36,12 @@ static const struct argp_option rows[] = {
     {"exitcode", KEY_EXITCODE, "N", 0, "Exit status when there are findings at or above --fail-on (66)", 1},
     {"error-exitcode", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"fail-on", KEY_FAIL_ON, "LEVEL", 0, "error, warning (default), note or never", 1},
-    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "Findings to leave out; can be given again", 1},
+    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0,
+     "Findings to leave out, as ThreadSanitizer, Valgrind or libdetect write them; can be given again", 1},
+    {"default-suppressions", KEY_DEFAULT_SUPPRESSIONS, "yes|no", 0,
+     "Leave out what well-known libraries do that is benign (yes)", 1},
+    {"gen-suppressions", KEY_GEN_SUPPRESSIONS, "FILE", OPTION_ARG_OPTIONAL,
+     "Print a suppression for each new finding behind the report, or to FILE", 1},
     {"baseline", KEY_BASELINE, "FILE", 0, "JSON report of an earlier run: only new findings count", 1},
     {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
      "Take every rwlock as one where a waiting writer holds back new readers", 1},
@@ -145,10 +152,14 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		options->fail_on = (enum fail_on)options_word("--fail-on", value, levels);
 		return 0;
 	case KEY_SUPPRESSIONS:
-		if (!options->suppressions)
-			options->suppressions = suppress_open();
 		why = suppress_load(options->suppressions, value);
 		break;
+	case KEY_DEFAULT_SUPPRESSIONS:
+		options->no_default_suppressions = !options_yes_no("--default-suppressions", value);
+		return 0;
+	case KEY_GEN_SUPPRESSIONS:
+		options->gen_suppressions = value ? value : "all";
+		return 0;
 	case KEY_BASELINE:
 		if (!options->baseline)
 			options->baseline = baseline_open();
@@ -198,6 +209,7 @@ void options_init(struct report_options *options)
 	    .exitcode = STATUS_FINDINGS,
 	    .fail_on = FAIL_ON_WARNING,
 	    .colour = "auto",
+	    .suppressions = suppress_open(),
 	};
 }
 
@@ -240,11 +252,30 @@ void options_parse(const struct argp *argp, int argc, char **argv, unsigned flag
 		say_usage("%s", strerror(err));
 }
 
+/* Valgrind's yes and all: behind the report. */
+static void open_suppressions(struct report_options *options)
+{
+	const char *value = options->gen_suppressions;
+
+	if (!value || strcmp(value, "yes") == 0 || strcmp(value, "all") == 0)
+		return;
+	if (strcmp(value, "no") == 0) {
+		options->gen_suppressions = NULL;
+		return;
+	}
+	options->suppressions_file = fopen(value, "we");
+	if (!options->suppressions_file)
+		say_usage("--gen-suppressions: %s: %s", value, strerror(errno));
+}
+
 void options_open_report(struct report_options *options, FILE *usual)
 {
 	const char *path = options->report_path;
 
 	options->report_file = usual;
+	if (!options->no_default_suppressions)
+		suppress_load_default(options->suppressions);
+	open_suppressions(options);
 	if (!path)
 		return;
 	if (strcmp(path, "-") == 0) {
@@ -299,6 +330,26 @@ static void say_summary(const struct report_options *options, const struct repor
 	arena_free(arena);
 }
 
+/* In text behind the findings; of a format that is one document, on stderr. */
+static bool print_suppressions(struct report_options *options, const struct report *report)
+{
+	FILE *out = options->suppressions_file;
+
+	if (!options->gen_suppressions)
+		return true;
+	if (!out)
+		out = options->emitter == &emit_text ? options->report_file : stderr;
+	for (size_t i = 0; i < report->finding_count; i++) {
+		const struct report_finding *finding = &report->findings[i];
+		if (!finding->filtered && !finding->suppressed && !finding->known)
+			suppress_print(out, finding);
+	}
+	if (!options->suppressions_file || fclose(out) == 0)
+		return true;
+	say("--gen-suppressions: %s: %s", options->gen_suppressions, strerror(errno));
+	return false;
+}
+
 bool options_emit(struct report_options *options, const struct report *report)
 {
 	FILE *out = options->report_file;
@@ -324,6 +375,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 	if (isatty(fileno(out)))
 		progress_close();
 	bool written = emit_report(options->emitter, &emit);
+	bool printed = print_suppressions(options, report);
 	progress_close();
 	source_close(emit.source);
 	if (!is_standard && fclose(out) != 0)
@@ -333,7 +385,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 	if (!written)
 		say("the report could not be written to %s: %s",
 		    is_standard ? "its stream" : options->report_path, strerror(errno));
-	return written;
+	return written && printed;
 }
 
 int options_status(const struct report_options *options, const struct report *report, int otherwise)

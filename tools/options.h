@@ -32,6 +32,9 @@ struct report_options {
 	const char *colour;      /* "auto", "always", "never" */
 	bool verbose, quiet, prefer_writer;
 	struct suppressions *suppressions;
+	bool no_default_suppressions;
+	const char *gen_suppressions; /* NULL: none; "yes", "all": behind the report; else a file: */
+	FILE *suppressions_file;      /* options_open_report; NULL when none was named */
 	struct baseline *baseline;
 };
 

@@ -58,6 +58,7 @@ void report_close(struct report_builder *builder)
 	free(builder->report.notices);
 	free(builder->report.remarks);
 	order_free(&builder->report.graph);
+	free((void *)(uintptr_t)builder->report.gone);
 	arena_free(builder->arena);
 	free(builder);
 }
@@ -211,14 +212,15 @@ static void lay_out_findings(struct report_builder *builder)
 }
 
 static void judge(struct report_finding *finding, struct report_summary *summary,
-                  struct suppressions *suppressions, const struct baseline *baseline)
+                  struct suppressions *suppressions, struct baseline *baseline)
 {
 	if (finding->filtered)
 		return;
+	bool known = baseline && baseline_meet(baseline, finding->fingerprint);
 	if (suppressions && suppress_match(suppressions, finding)) {
 		finding->suppressed = true;
 		summary->suppressed++;
-	} else if (baseline && baseline_has(baseline, finding->fingerprint)) {
+	} else if (known) {
 		finding->known = true;
 		summary->known++;
 	} else {
@@ -226,8 +228,25 @@ static void judge(struct report_finding *finding, struct report_summary *summary
 	}
 }
 
+/* After all findings were judged. */
+static void find_gone(struct report_builder *builder, struct baseline *baseline)
+{
+	struct report *report = &builder->report;
+	const struct report_gone *gone;
+	struct report_gone *all = NULL;
+	size_t count = 0;
+
+	while ((gone = baseline_nth(baseline, count, false))) {
+		all = must_realloc(all, count + 1, sizeof(*all));
+		all[count++] = *gone;
+	}
+	report->has_baseline = true;
+	report->gone = all;
+	report->summary.gone = count;
+}
+
 const struct report *report_finish(struct report_builder *builder, struct suppressions *suppressions,
-                                   const struct baseline *baseline)
+                                   struct baseline *baseline)
 {
 	struct report *report = &builder->report;
 	const char *line;
@@ -237,15 +256,19 @@ const struct report *report_finish(struct report_builder *builder, struct suppre
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);
 	order_mark_findings(report);
+	if (baseline)
+		find_gone(builder, baseline);
 	for (size_t i = 0; (line = symbols_warning(builder->symbols, i)); i++)
 		report_add_notice(builder, arena_printf(builder->arena, "names can be missing: %s", line));
 	for (size_t i = 0; suppressions && (line = suppress_unused(suppressions, i)); i++)
 		add_remark(builder, arena_printf(builder->arena, "suppression never used: %s", line));
+	for (size_t i = 0; suppressions && (line = suppress_used(suppressions, i)); i++)
+		add_remark(builder, arena_printf(builder->arena, "suppression used: %s", line));
 	return report;
 }
 
 const struct report *report_of_logs(struct report_builder *builder, struct log_set *logs,
-                                    struct suppressions *suppressions, const struct baseline *baseline)
+                                    struct suppressions *suppressions, struct baseline *baseline)
 {
 	logs_sort(logs);
 	peers_close(builder->peers);

@@ -31,13 +31,13 @@ void report_add(struct report_builder *builder, const struct log_file *log);
 
 /* All of it in one call: the logs, sorted, and their notices; then report_finish. */
 const struct report *report_of_logs(struct report_builder *builder, struct log_set *logs,
-                                    struct suppressions *suppressions, const struct baseline *baseline);
+                                    struct suppressions *suppressions, struct baseline *baseline);
 
 /* A line about what limits the report. Copied. */
 void report_add_notice(struct report_builder *builder, const char *notice);
 
 /* After the last log. `suppressions` and `baseline` may be NULL. */
 const struct report *report_finish(struct report_builder *builder, struct suppressions *suppressions,
-                                   const struct baseline *baseline);
+                                   struct baseline *baseline);
 
 #endif

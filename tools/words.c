@@ -147,6 +147,8 @@ const char *words_summary(struct arena *arena, const struct report *report)
 		apart = arena_printf(arena, ", %zu suppressed", summary->suppressed);
 	if (summary->known)
 		apart = arena_printf(arena, "%s, %zu known", apart, summary->known);
+	if (summary->gone)
+		apart = arena_printf(arena, "%s, %zu gone", apart, summary->gone);
 	return arena_printf(arena, "SUMMARY: libdetect: %s, %s, %s%s (seen: %zu process%s, %s, %s, %s)",
 	                    counted(arena, summary->levels[DT_LEVEL_ERROR], "error"),
 	                    counted(arena, summary->levels[DT_LEVEL_WARNING], "warning"),

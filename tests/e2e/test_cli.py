@@ -175,7 +175,8 @@ class Report(DetectCase):
         self.assertEqual({key: process[key] for key in ("pid", "ppid", "argv", "exit", "signal", "threads", "locks")},
                          {"pid": 71, "ppid": 70, "argv": ["./bank", "--now"], "exit": 0, "signal": None,
                           "threads": 3, "locks": 2})
-        self.assertEqual(report["summary"], {"error": 0, "warning": 1, "note": 0, "suppressed": 0, "known": 0})
+        self.assertEqual(report["summary"], {"error": 0, "warning": 1, "note": 0, "suppressed": 0, "known": 0,
+                                             "gone": 0})
         finding, = report["findings"]
         self.assertEqual((finding["rule"], finding["level"], finding["pid"], finding["count"], finding["state"]),
                          ("lock-order-cycle", "warning", 71, 1, None))
