@@ -32,8 +32,7 @@ struct diff {
 	int exitcode;
 	bool json, quiet;
 	struct arena *arena;
-	struct baseline *older, *newer; /* newer: what was met once already */
-	json_t *added;                  /* with --format=json */
+	struct baseline *older, *added; /* added: what is new */
 	size_t new_count;
 	bool fails;
 };
@@ -129,45 +128,58 @@ static void compare(void *context, const char *fingerprint, const json_t *findin
 	    .message = member(finding, "message"),
 	};
 
-	if (baseline_meet(diff->older, fingerprint) || !baseline_add(diff->newer, &line))
+	if (baseline_meet(diff->older, fingerprint) || !baseline_add(diff->added, &line))
 		return;
 	diff->new_count++;
 	diff->fails |= rank(line.level) >= diff->fail_on;
-	if (diff->json)
-		json_push(diff->added, line_object(diff, &line));
-	else if (!diff->quiet)
-		print_line("+ ", &line);
+}
+
+/* The findings of one side alone. */
+static size_t push_lines(const struct diff *diff, json_t *array, struct baseline *side)
+{
+	const struct report_gone *line;
+	size_t count;
+
+	for (count = 0; (line = baseline_nth(side, count, false)); count++)
+		json_push(array, line_object(diff, line));
+	return count;
 }
 
 static void print_json(const struct diff *diff, size_t known)
 {
-	const struct report_gone *gone;
-	json_t *report = json_object(), *summary = json_object(), *removed = json_array();
-	size_t count;
+	json_t *report = json_object(), *summary = json_object(), *added = json_array(),
+	       *removed = json_array();
 
-	for (count = 0; (gone = baseline_nth(diff->older, count, false)); count++)
-		json_push(removed, line_object(diff, gone));
+	push_lines(diff, added, diff->added);
+	size_t gone = push_lines(diff, removed, diff->older);
 	json_put(summary, "new", json_integer((json_int_t)diff->new_count));
 	json_put(summary, "known", json_integer((json_int_t)known));
-	json_put(summary, "gone", json_integer((json_int_t)count));
+	json_put(summary, "gone", json_integer((json_int_t)gone));
 	json_put(report, "format", json_string("libdetect-diff"));
 	json_put(report, "version", json_integer(1));
 	json_put(report, "summary", summary);
-	json_put(report, "new", diff->added);
+	json_put(report, "new", added);
 	json_put(report, "gone", removed);
 	json_print(stdout, report, JSON_INDENT(2));
 	putchar('\n');
 }
 
-static void print_text(const struct diff *diff, size_t known)
+static size_t print_lines(const struct diff *diff, const char *mark, struct baseline *side)
 {
-	const struct report_gone *gone;
+	const struct report_gone *line;
 	size_t count;
 
-	for (count = 0; (gone = baseline_nth(diff->older, count, false)); count++)
+	for (count = 0; (line = baseline_nth(side, count, false)); count++)
 		if (!diff->quiet)
-			print_line("- ", gone);
-	printf("SUMMARY: libdetect: %zu new, %zu known, %zu gone\n", diff->new_count, known, count);
+			print_line(mark, line);
+	return count;
+}
+
+static void print_text(const struct diff *diff, size_t known)
+{
+	print_lines(diff, "+ ", diff->added);
+	size_t gone = print_lines(diff, "- ", diff->older);
+	printf("SUMMARY: libdetect: %zu new, %zu known, %zu gone\n", diff->new_count, known, gone);
 }
 
 static int run(int argc, char **argv)
@@ -184,8 +196,7 @@ static int run(int argc, char **argv)
 	options_parse(&argp, argc, argv, 0, &diff);
 	diff.arena = arena_new();
 	diff.older = baseline_open();
-	diff.newer = baseline_open();
-	diff.added = json_array();
+	diff.added = baseline_open();
 	char *why = baseline_load(diff.older, diff.paths[0]);
 	if (!why)
 		why = findings_file_read(diff.paths[1], compare, &diff);
@@ -197,10 +208,8 @@ static int run(int argc, char **argv)
 		print_json(&diff, known);
 	else
 		print_text(&diff, known);
-	if (!diff.json)
-		json_decref(diff.added);
 	baseline_close(diff.older);
-	baseline_close(diff.newer);
+	baseline_close(diff.added);
 	arena_free(diff.arena);
 	if (fflush(stdout) || ferror(stdout)) {
 		say("stdout: %s", strerror(errno));

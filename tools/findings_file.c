@@ -204,9 +204,9 @@ static char *open_bytes(const char *path, void **bytes, size_t *size, bool *is_m
 
 char *findings_file_read(const char *path, findings_file_visit *visit, void *context)
 {
-	void *bytes;
-	size_t size;
-	bool is_mapped;
+	void *bytes = NULL;
+	size_t size = 0;
+	bool is_mapped = false;
 	char *why = open_bytes(path, &bytes, &size, &is_mapped);
 
 	if (why)

@@ -135,8 +135,12 @@ static const char *decode(struct arena *arena, const char *mangled)
 		char *end;
 		unsigned long length = strtoul(at, &end, 10);
 
-		if (length == 0 || length > strcspn(end, "*?"))
+		size_t literal = strcspn(end, "*?");
+		bool cut = length > literal;
+		if (length == 0 || (cut && !end[literal]))
 			break;
+		if (cut) /* the name itself has a wildcard */
+			return arena_printf(arena, "%s%s%.*s*", plain, *plain ? "::" : "", (int)literal, end);
 		plain = arena_printf(arena, "%s%s%.*s", plain, *plain ? "::" : "", (int)length, end);
 		at = end + length;
 		at += *at == 'L'; /* of internal linkage, as gcc marks it */

@@ -12,12 +12,22 @@
 #include "suppress.h"
 
 static struct report_frame frames[] = {
+    {.function = "ns::put(int)", .file = "/src/put.cc", .line = 7, .module = "/usr/lib/libcache.so.1"},
     {.function = "cache_get", .file = "/src/cache.c", .line = 88, .module = "/usr/lib/libcache.so.1"},
     {.function = NULL, .module = "/usr/bin/server"},
 };
-static struct report_lock locks[] = {{.id = 1, .name = "cache.lock"}, {.id = 2, .name = "accounts[1].lock"}};
+static struct report_lock locks[] = {{.id = 1, .name = "cache.lock", .class_name = "cache.lock"},
+                                     {.id = 2, .name = "accounts[1].lock", .class_name = "accounts[].lock"}};
 static struct report_thread threads[] = {{.id = 2, .name = "teller", .start = "teller_main"}, {.id = 3}};
-static struct report_event events[] = {{.stack = {.frames = frames, .count = 2}}};
+static const uint32_t held[] = {1};
+static struct report_event events[] = {
+    {.kind = DT_EVENT_HOLD, .lock = 1, .stack = {.frames = frames + 1, .count = 2}},
+    {.kind = DT_EVENT_ACQUIRE,
+     .lock = 2,
+     .holding = held,
+     .holding_count = 1,
+     .stack = {.frames = frames, .count = 3}},
+};
 
 static bool covers(const char *text)
 {
@@ -29,14 +39,15 @@ static bool covers(const char *text)
 	    .threads = threads,
 	    .thread_count = 2,
 	    .events = events,
-	    .event_count = 1,
+	    .event_count = 2,
 	};
 	struct suppressions *set = suppress_open();
 	char *why = suppress_parse(set, "file", text);
 
-	assert_null(why);
+	if (why)
+		fail_msg("%s", why);
 	bool covered = suppress_match(set, &finding);
-	assert_int_equal(covered, suppress_unused(set, 0) == NULL);
+	assert_int_equal(covered, suppress_used(set, 0) != NULL);
 	suppress_close(set);
 	return covered;
 }
@@ -84,6 +95,86 @@ static void test_blocks(void **state)
 	assert_false(covers("{\n  function: server\n}"));
 }
 
+static void test_edges(void **state)
+{
+	(void)state;
+	assert_true(covers("{\n edge: cache -> accounts\n}"));
+	assert_true(covers("{\n edge: ^cache.lock$ -> ^accounts[].lock$\n}"));
+	assert_false(covers("{\n edge: accounts -> cache\n}"));
+	assert_true(covers("{\n class: ^accounts[].lock$\n}"));
+	assert_false(covers("{\n class: accounts[1]\n}"));
+}
+
+static void test_stacks(void **state)
+{
+	static const struct {
+		const char *lines;
+		bool covered;
+	} rows[] = {
+	    {"fun:cache_get", true},
+	    {"fun:cache_ge?", true},
+	    {"fun:cache_ge", false},
+	    {"fun:server", false},
+	    {"fun:cache_get\nobj:*/server", true},
+	    {"fun:cache_get\nobj:server", false},
+	    {"...\nobj:*/server", true},
+	    {"fun:ns::put\n...\nobj:*server", true},
+	    {"fun:ns::put\nobj:*server", false},
+	    {"fun:ns::put(int)", true},
+	    {"fun:_ZN2ns3putEi", true},
+	    {"fun:_ZN2ns3p*", true},
+	    {"fun:_ZN2ns3g*", false},
+	    {"fun:_ZN2ns*", true},
+	    {"fun:_ZN2ns3getEi", false},
+	    {"src:put.cc:7", true},
+	    {"src:put.cc:8", false},
+	    {"src:put.cc", true},
+	    {"src:*.cc:*\nfun:cache_get", true},
+	    {"fun:ns::put\nfun:cache_get\nobj:*\nfun:main", false},
+	    {"fun:ns::put\nfun:cache_get\nobj:*\n...", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char ours[160], theirs[256];
+		snprintf(ours, sizeof(ours), "{\n stack:\n%s\n}", rows[i].lines);
+		snprintf(theirs, sizeof(theirs),
+		         "{\n  <a: name>\n  Helgrind:LockOrder\n  fun:mutex_lock_WRK\n  "
+		         "fun:pthread_mutex_lock\n%s\n"
+		         "  fun:mythread_wrapper\n  fun:start_thread\n}",
+		         rows[i].lines);
+		if (covers(ours) != rows[i].covered || covers(theirs) != rows[i].covered)
+			fail_msg("%s", rows[i].lines);
+	}
+	assert_true(covers("{\n stack:\n fun:cache_get\n stack:\n fun:ns::*\n}"));
+	assert_false(covers("{\n stack:\n fun:cache_get\n stack:\n fun:queue_*\n}"));
+	assert_false(covers("{\n x\n Helgrind:Race\n fun:cache_get\n}"));
+	assert_false(covers("{\n x\n drd:ConflictingAccess\n fun:cache_get\n}"));
+	assert_true(covers("{\n x\n Memcheck,Helgrind:LockOrder\n fun:cache_get\n}"));
+	assert_true(covers("called_from_lib:libcache"));
+	assert_false(covers("called_from_lib:server"));
+}
+
+/* Entries that can't match are not said to be unused: a file serves several tools. */
+static void test_other_tools(void **state)
+{
+	struct suppressions *set = suppress_open();
+
+	(void)state;
+	assert_null(suppress_parse(set, "f",
+	                           "{\n a\n Memcheck:Leak\n match-leak-kinds: definite\n fun:malloc\n}\n"
+	                           "{\n b\n Memcheck:Param\n write(buf)\n ...\n}\nthread:x\n"));
+	assert_null(suppress_unused(set, 0));
+	suppress_load_default(set);
+	assert_null(suppress_unused(set, 0));
+	suppress_close(set);
+	set = suppress_open();
+	char *why = suppress_parse(set, "built in", suppress_default_text);
+	if (why)
+		fail_msg("%s", why);
+	suppress_close(set);
+}
+
 static void test_books(void **state)
 {
 	struct suppressions *set = suppress_open();
@@ -110,6 +201,13 @@ static void test_wrong_lines(void **state)
 	    {"{\n x\n lock: a\n junk\n}", "f:4: expected 'KEY: PATTERN' or '}', not 'junk'"},
 	    {"{\n x\n lok: a\n}", "f:3: no key 'lok'; did you mean 'lock'?"},
 	    {"{\n lock:\n}", "f:2: no pattern after 'lock'"},
+	    {"{\n x\n Helgrind:LockOrde\n}",
+	     "f:3: no kind of error 'Helgrind:LockOrde'; did you mean 'Helgrind:LockOrder'?"},
+	    {"{\n x\n DRD:MutexErr\n lock: a\n}",
+	     "f:4: expected 'fun:', 'obj:', 'src:', '...' or '}', not 'lock: a'"},
+	    {"{\n x\n DRD:MutexErr\n fun:\n}", "f:4: no pattern after 'fun:'"},
+	    {"{\n edge: a\n}", "f:2: expected 'edge: HELD -> WANTED', not 'a'"},
+	    {"{\n stack: main\n}", "f:2: expected nothing after 'stack:' but frames below it, not 'main'"},
 	    {"#\n{\n lock: a", "f:2: this block has no end ('}')"},
 	};
 
@@ -130,7 +228,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_patterns),    cmocka_unit_test(test_rules),
 	    cmocka_unit_test(test_blocks),      cmocka_unit_test(test_books),
-	    cmocka_unit_test(test_wrong_lines),
+	    cmocka_unit_test(test_wrong_lines), cmocka_unit_test(test_edges),
+	    cmocka_unit_test(test_stacks),      cmocka_unit_test(test_other_tools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
