@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "block.h"
+#include "fast_mutex.h"
 #include "hook.h"
 #include "identity.h"
 #include "misuse.h"
@@ -44,7 +45,7 @@ static inline bool may_try(const pthread_mutex_t *mutex)
 /* Taken by the caller itself: the real call returns an error. */
 static inline bool refused_anyway(const struct shim_thread *t, const pthread_mutex_t *mutex)
 {
-	return shim_mutex_owner(mutex) == t->tid && shim_mutex_knows_owner(mutex);
+	return shim_mutex_owner(mutex) == t->owner && shim_mutex_knows_owner(mutex);
 }
 
 SHIM_HOOK_AHEAD(int, pthread_mutex_lock, (pthread_mutex_t *mutex));
@@ -78,6 +79,15 @@ SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
 	if (relock(t, mutex))
 		return SHIM_REAL(pthread_mutex_lock)(mutex);
 	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX);
+	if (shim_fast_mutex_fits(t, mutex)) {
+		if (SHIM_LIKELY(shim_fast_mutex_take(t, mutex))) {
+			shim_got(t, index, DT_LOCK_MUTEX, true);
+			return 0;
+		}
+		int waited = lock_contended(t, mutex, index);
+		shim_got(t, index, DT_LOCK_MUTEX, got(waited));
+		return waited;
+	}
 	int result = alone(mutex)     ? SHIM_REAL(pthread_mutex_lock)(mutex)
 	             : may_try(mutex) ? SHIM_REAL(pthread_mutex_trylock)(mutex)
 	                              : EBUSY;
@@ -128,8 +138,11 @@ SHIM_HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t *mutex, clockid_t clock
 
 SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
-	if (SHIM_UNLIKELY(!shim_release(&shim_self, mutex)))
-		shim_misuse_unlock(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
+	struct shim_thread *t = &shim_self;
+	if (SHIM_UNLIKELY(!shim_release(t, mutex)))
+		shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
+	else if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
+		return 0;
 	return SHIM_REAL(pthread_mutex_unlock)(mutex);
 }
 

@@ -1,5 +1,6 @@
 /* hook_process.c: the ends and beginnings of processes. vfork and posix_spawn need nothing: their
  * children run in our memory until they exec. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,11 +17,20 @@ static void at_exit(int status, void *unused)
 	shim_online_finish();
 }
 
+/* In the child of any fork that runs handlers (fork, daemon, forkpty): glibc's id of the thread is another. */
+static void forked(void)
+{
+	if (shim_self.capacity)
+		shim_process_check(&shim_self);
+}
+
 /* Before the program's main: every process has its log, also one that never locks. */
 __attribute__((constructor)) static void start(void)
 {
-	if (shim_attach(&shim_self))
-		on_exit(at_exit, NULL);
+	if (!shim_attach(&shim_self))
+		return;
+	on_exit(at_exit, NULL);
+	pthread_atfork(NULL, NULL, forked);
 }
 
 /* A child has its log at once, not at its first new fact. */

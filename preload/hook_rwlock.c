@@ -27,7 +27,7 @@ static bool reads(const struct shim_thread *t, const pthread_rwlock_t *lock)
 /* The calling thread has it for writing: the real call returns EDEADLK, or waits its time out. */
 static bool writes(const struct shim_thread *t, const pthread_rwlock_t *lock)
 {
-	return shim_rwlock_writer(lock) == t->tid;
+	return shim_rwlock_writer(lock) == t->owner;
 }
 
 /* Tried first; `call` blocks. A reader that reads already is only counted. */

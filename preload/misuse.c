@@ -124,7 +124,7 @@ void shim_misuse_unlock(struct shim_thread *t, void *lock, enum dt_lock_kind kin
 	int32_t owner = owner_of(lock, kind);
 	int saved;
 
-	if (has_elided(lock, kind) || (kind == DT_LOCK_MUTEX && shim_mutex_is_destroyed(lock)) || owner == t->tid ||
+	if (has_elided(lock, kind) || (kind == DT_LOCK_MUTEX && shim_mutex_is_destroyed(lock)) || owner == t->owner ||
 	    !begin(t, &saved))
 		return;
 	if (is_free(lock, kind)) {
@@ -336,7 +336,7 @@ void shim_misuse_init(struct shim_thread *t, void *object, enum dt_lock_kind kin
 
 	if (!t->capacity || (!own && !shim_identity_alive(object, kind)) || is_free(object, kind))
 		return;
-	uint32_t holder = own && owner_of(object, kind) == t->tid ? t->id : thread_of_tid(owner_of(object, kind));
+	uint32_t holder = own && owner_of(object, kind) == t->owner ? t->id : thread_of_tid(owner_of(object, kind));
 	uint32_t context = context_at(t, slot);
 	/* On a stack the same words may be what an earlier call left behind. */
 	if (!holder || (!own && shim_identity_on_stack(t, object)) || !begin(t, &saved))
@@ -351,7 +351,7 @@ void shim_misuse_exit(struct shim_thread *t)
 		const struct shim_held *h = &t->held[i];
 		enum dt_lock_kind kind = h->how & SHIM_HOW_KIND;
 		bool robust = kind == DT_LOCK_MUTEX && shim_mutex_kind(h->lock) & SHIM_MUTEX_ROBUST;
-		bool owned = kind == DT_LOCK_MUTEX ? shim_mutex_owner(h->lock) == t->tid : !is_free(h->lock, kind);
+		bool owned = kind == DT_LOCK_MUTEX ? shim_mutex_owner(h->lock) == t->owner : !is_free(h->lock, kind);
 		if (!(h->how & SHIM_HOW_HELD) || kind == DT_LOCK_SEM || robust || !owned || shim_released_elsewhere(h->lock))
 			continue;
 		struct shim_part parts[2] = {shim_part_of(t, DT_PART_EXIT, h->lock, kind, 0)};
@@ -372,7 +372,7 @@ void shim_misuse_wait_unlocked(struct shim_thread *t, void *cond, void *mutex, u
 {
 	int saved;
 
-	if (shim_mutex_owner(mutex) == t->tid || has_elided(mutex, DT_LOCK_MUTEX) || lost_track() || !begin(t, &saved))
+	if (shim_mutex_owner(mutex) == t->owner || has_elided(mutex, DT_LOCK_MUTEX) || lost_track() || !begin(t, &saved))
 		return;
 	struct shim_part part = waiting(t, cond, mutex, context);
 	shim_incident_misuse(t, DT_INCIDENT_COND_WAIT_UNLOCKED, &part, 1);

@@ -105,6 +105,7 @@ struct shim_thread {
 	uint32_t last_allocation;
 	uint32_t has_stack_locks;
 	int32_t tid;
+	int32_t owner;             /* what glibc writes into a mutex that this thread locks; 0: not known */
 	struct shim_allocation *allocations;  /* ring of the last few */
 	struct shim_thread_block *block;
 	struct shim_once_call *once;

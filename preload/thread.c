@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "fast_mutex.h"
 #include "hook.h"
 #include "identity.h"
 #include "log.h"
@@ -206,6 +207,7 @@ void shim_thread_register(struct shim_thread *t)
 	struct shim_start *start = t->block ? &t->block->start : NULL;
 	bool prepared = start && start->process == t->process;
 	t->tid = (int32_t)syscall(SYS_gettid);
+	shim_fast_mutex_probe(&t->owner);
 	t->id = prepared ? start->id : thread_id_new();
 	t->segment = prepared ? start->segment : segment_new(t->id, 0);
 	t->salt = salt_of(t->segment);
@@ -235,6 +237,7 @@ static void thread_ended(struct shim_thread *t)
 	}
 	t->capacity = 0;
 	t->depth = 0;
+	t->owner = 0;
 	t->state = SHIM_THREAD_GONE;
 	/* The block is another thread's from here on: a late malloc or free must not write to it. */
 	t->contexts = NULL;
