@@ -3,10 +3,8 @@
 #include "options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -29,7 +27,8 @@ enum {
 };
 
 static const struct argp_option rows[] = {
-    {"format", 'f', "FORMAT", 0, "Format of the report, text by default: ", 1},
+    {"format", 'f', "FORMAT[:FILE]", 0,
+     "Format of the report, text by default; with :FILE one more report, can be given again: ", 1},
     {"report", 'r', "FILE", 0, "Where the report goes; - is stdout", 1},
     {"log-file", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"log-path", 0, NULL, OPTION_ALIAS, NULL, 1},
@@ -119,6 +118,22 @@ static const struct emitter *find_format(const char *name)
 	return emit_nth(options_word("--format", name, names));
 }
 
+/* FORMAT of the main report, or FORMAT:FILE of one more. */
+static void take_format(struct report_options *options, const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (!colon) {
+		options->emitter = find_format(value);
+		return;
+	}
+	char *name = must_printf("%.*s", (int)(colon - value), value);
+	if (!colon[1])
+		say_usage("--format: '%s' names no file", value);
+	outputs_add(&options->outputs, find_format(name), colon + 1);
+	free(name);
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
 	static const char *const levels[] = {[FAIL_ON_NOTE] = "note",
@@ -132,7 +147,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'f':
-		options->emitter = find_format(value);
+		take_format(options, value);
 		return 0;
 	case KEY_XML:
 		options->emitter = !value || options_yes_no("--xml", value) ? &emit_valgrind : &emit_text;
@@ -215,6 +230,7 @@ void options_init(struct report_options *options)
 
 void options_close(struct report_options *options)
 {
+	outputs_close(&options->outputs);
 	suppress_close(options->suppressions);
 	baseline_close(options->baseline);
 }
@@ -276,17 +292,13 @@ void options_open_report(struct report_options *options, FILE *usual)
 	if (!options->no_default_suppressions)
 		suppress_load_default(options->suppressions);
 	open_suppressions(options);
-	if (!path)
-		return;
-	if (strcmp(path, "-") == 0) {
-		options->report_file = stdout;
-		return;
-	}
-	/* Not truncated yet: an earlier report stays until there is a new one. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
-	options->report_file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (path)
+		options->report_file = outputs_open_file(path);
 	if (!options->report_file)
 		say_usage("--report: %s: %s", path, strerror(errno));
+	char *why = outputs_open(&options->outputs, options->report_file);
+	if (why)
+		say_usage("%s", why);
 }
 
 void options_open_progress(const struct report_options *options)
@@ -353,7 +365,6 @@ static bool print_suppressions(struct report_options *options, const struct repo
 bool options_emit(struct report_options *options, const struct report *report)
 {
 	FILE *out = options->report_file;
-	struct stat st;
 	struct emit emit = {
 	    .out = out,
 	    .report = report,
@@ -366,8 +377,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 	};
 	bool is_standard = out == stdout || out == stderr;
 
-	if (!is_standard && fstat(fileno(out), &st) == 0 && S_ISREG(st.st_mode) &&
-	    ftruncate(fileno(out), 0) < 0) {
+	if (!outputs_empty_file(out)) {
 		say("--report: %s: %s", options->report_path, strerror(errno));
 		source_close(emit.source);
 		return false;
@@ -376,6 +386,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 		progress_close();
 	bool written = emit_report(options->emitter, &emit);
 	bool printed = print_suppressions(options, report);
+	bool more_written = outputs_write(&options->outputs, &emit);
 	progress_close();
 	source_close(emit.source);
 	if (!is_standard && fclose(out) != 0)
@@ -385,7 +396,7 @@ bool options_emit(struct report_options *options, const struct report *report)
 	if (!written)
 		say("the report could not be written to %s: %s",
 		    is_standard ? "its stream" : options->report_path, strerror(errno));
-	return written && printed;
+	return written && printed && more_written;
 }
 
 int options_status(const struct report_options *options, const struct report *report, int otherwise)

@@ -11,6 +11,7 @@
 
 #include "baseline.h"
 #include "emit.h"
+#include "outputs.h"
 #include "report.h"
 #include "suppress.h"
 
@@ -25,6 +26,7 @@ struct report_options {
 	const struct emitter *emitter;
 	const char *report_path; /* NULL: the command's usual stream; "-": stdout */
 	FILE *report_file;       /* options_open_report */
+	struct outputs outputs;  /* further reports */
 	int exitcode;
 	bool exitcode_given;
 	enum fail_on fail_on;

@@ -55,7 +55,7 @@ static const char *since_words(struct arena *arena, const struct report_finding 
 {
 	if (!event->since_ns || event->since_ns > finding->time_ns)
 		return "";
-	return arena_printf(arena, " since %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
+	return arena_printf(arena, " for %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
 }
 
 const char *words_event(struct arena *arena, const struct report_finding *finding,

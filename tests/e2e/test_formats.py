@@ -425,6 +425,38 @@ class Choices(FormatCase):
         done = self.detect("run", "-f", "sarif", "-r", "out.sarif", "--", "/bin/true")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
 
+    def test_more_reports_at_once(self):
+        done = self.detect("report", "-f", "github", "-f", "sarif:out.sarif", "--format=junit:a:b.xml", "-f", "gitlab:-", "log")
+        self.assertEqual(done.returncode, 66)
+        self.assertEqual(done.stdout.decode(), self.report("github", "log") + self.report("gitlab", "log"))
+        for name, form in (("out.sarif", "sarif"), ("a:b.xml", "junit")):
+            self.assertEqual((self.folder / name).read_text(), self.report(form, "log"))
+        with open(self.folder / "both", "wb") as both:
+            subprocess.run([DETECT, "report", "-f", "github", "-f", "gitlab:-", "log"], cwd=self.folder, stdout=both,
+                           stderr=subprocess.DEVNULL)
+        self.assertEqual((self.folder / "both").read_bytes(), done.stdout)
+        # A longer report of before leaves nothing behind; the main report stays text.
+        self.write("out.sarif", "x" * 1_000_000)
+        done = self.detect("run", "-f", "sarif:out.sarif", "-r", "out.txt", "--", SAMPLES / "bank-transfer-bug")
+        self.assertEqual(len(json.loads((self.folder / "out.sarif").read_text())["runs"][0]["results"]), 1)
+        self.assertIn("WARNING: lock-order-cycle", (self.folder / "out.txt").read_text())
+
+    def test_wrong_further_reports(self):
+        os.link(self.write("one", "earlier"), self.folder / "two")
+        for args, words in ((["sarif:"], "names no file"), ([":x"], "none of: text"), (["xml:x"], "none of: text"),
+                            (["sarif:/nowhere/x"], "/nowhere/x: No such file"), (["sarif:one", "junit:two"], "two: another report"),
+                            (["sarif:one", "-r", "one"], "another report")):
+            with self.subTest(args=args):
+                options = [word if word in ("-r", "one") else f"--format={word}" for word in args]
+                self.assert_line(self.detect("report", *options, "log"), 2, words)
+                self.assert_line(self.detect("run", *options, "--", "touch", "ran"), 2, words)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual((self.folder / "one").read_text(), "earlier")
+        if os.path.exists("/dev/full"):
+            done = self.detect("report", "-f", "sarif:/dev/full", "log")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"--format=sarif: /dev/full: No space left", done.stderr)
+
     def test_names_that_users_of_valgrind_and_tsan_guess(self):
         wanted = self.report("valgrind", "log")
         for names in (["--xml"], ["--xml=yes"], ["--xml", "--log-file=-"], ["--xml=1"]):
