@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "identity.h"
@@ -29,8 +30,8 @@ static bool readable(uint64_t address)
 	return shim_memory_readable((uintptr_t)address & ~(uintptr_t)7);
 }
 
-/* A wait that is over already, though its thread does not know it yet. The walker itself still holds the mutex
- * that its wait for a condition is about to release. */
+/* A wait that is over already, though its thread does not know it yet. The walker itself still holds the
+ * mutex that its wait for a condition is about to release. */
 static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot *walker)
 {
 	const void *object = (const void *)(uintptr_t)slot->object;
@@ -68,7 +69,8 @@ static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot
 static bool is_stuck(const struct dt_board_slot *slot, const struct dt_board_slot *walker)
 {
 	return slot->state == DT_BOARD_BLOCKED && slot->wait == DT_WAIT_FOREVER &&
-	       !(slot->object && readable(slot->object) && shim_object_is_shared((void *)(uintptr_t)slot->object, slot->kind)) &&
+	       !(slot->object && readable(slot->object) &&
+	         shim_object_is_shared((void *)(uintptr_t)slot->object, slot->kind)) &&
 	       !may_end(slot, walker);
 }
 
@@ -174,7 +176,8 @@ static void tell(struct shim_thread *t, int32_t pid)
 
 	for (uint32_t i = 0; parts && i < DT_BOARD_SLOTS && threads < THREADS_TOLD; i++) {
 		const struct dt_board_slot *slot = &shim_board->slots[i];
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid || !shim_board_read(slot, &copy))
+		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid ||
+		    !shim_board_read(slot, &copy))
 			continue;
 		count = shim_waitfor_parts(t, &copy, 0, parts, count, SHIM_PARTS_MAX);
 		threads++;
@@ -183,6 +186,27 @@ static void tell(struct shim_thread *t, int32_t pid)
 		return;
 	shim_incident_tell(t, DT_INCIDENT_STALL, 0, parts, count);
 	shim_region_unmap(parts, SHIM_PARTS_MAX * sizeof *parts);
+}
+
+/* A thread that has published its wait may still be on its way into the kernel, and it has looked already, so
+ * nobody would look again: wait for it, as long as nothing changes, for about a second in all. */
+static bool fall_asleep(const struct dt_board_slot *walker, uint32_t threads, struct dt_board_slot *copy,
+                        uint64_t before, int32_t self)
+{
+	enum { ROUNDS = 160, LONGEST_NS = 6400000 };
+	struct timespec rest = {.tv_nsec = 100000};
+	bool semaphores = false;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		if (all_asleep(threads, self))
+			return true;
+		syscall(SYS_nanosleep, &rest, NULL);
+		if (rest.tv_nsec < LONGEST_NS)
+			rest.tv_nsec *= 2;
+		if (all_stuck(walker, threads, copy, &semaphores) != before)
+			return false;
+	}
+	return false;
 }
 
 /* `walker`: the caller's slot, NULL when it ends. */
@@ -194,7 +218,8 @@ static void look(struct shim_thread *t, const struct dt_board_slot *walker, uint
 	if (!shim_board || atomic_load(&told) || shim_waitfor_deadlocked())
 		return;
 	uint64_t before = all_stuck(walker, threads, &copy, &semaphores);
-	if (!before || (semaphores && shim_handlers_installed()) || !all_asleep(threads, t->tid) ||
+	if (!before || (semaphores && shim_handlers_installed()) ||
+	    !fall_asleep(walker, threads, &copy, before, t->tid) ||
 	    all_stuck(walker, threads, &copy, &semaphores) != before || atomic_exchange(&told, true))
 		return;
 	tell(t, shim_log_header()->pid);
