@@ -7,6 +7,8 @@
  *
  *   lesson_step(n)   wait until n steps were made, then make the next one
  *
+ *   lesson_steps_made()   how many were made
+ *
  * Steps are made in the order 0, 1, 2, …, each by one thread. One program, one source file: the
  * counter is the file's own. */
 #ifndef LESSON_H
@@ -21,6 +23,11 @@ static inline void lesson_step(int n)
 	while (__atomic_load_n(&lesson_steps, __ATOMIC_ACQUIRE) != n)
 		sched_yield();
 	__atomic_store_n(&lesson_steps, n + 1, __ATOMIC_RELEASE);
+}
+
+static inline int lesson_steps_made(void)
+{
+	return __atomic_load_n(&lesson_steps, __ATOMIC_ACQUIRE);
 }
 
 #endif
