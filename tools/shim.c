@@ -131,19 +131,33 @@ static bool is_variable(const char *entry, const char *name)
 	return strncmp(entry, name, length) == 0 && entry[length] == '=';
 }
 
+static bool is_ours(const char *entry)
+{
+	return is_variable(entry, "LD_PRELOAD") || is_variable(entry, "DETECT_OPTIONS") ||
+	       is_variable(entry, "ASAN_OPTIONS");
+}
+
+/* "`name`=`value`", and behind it what the user has there. */
+static char *put_before(const char *name, const char *value)
+{
+	const char *users = getenv(name);
+
+	return must_printf("%s=%s%s%s", name, value, users && *users ? ":" : "", users ? users : "");
+}
+
 char **shim_environment(const char *preload, const struct shim_options *options)
 {
-	const char *users = getenv("LD_PRELOAD");
 	size_t count = 0, kept = 0;
 
 	while (environ[count])
 		count++;
-	char **copy = must_realloc(NULL, count + 3, sizeof(*copy));
+	char **copy = must_realloc(NULL, count + 4, sizeof(*copy));
 	for (size_t i = 0; i < count; i++)
-		if (!is_variable(environ[i], "LD_PRELOAD") && !is_variable(environ[i], "DETECT_OPTIONS"))
+		if (!is_ours(environ[i]))
 			copy[kept++] = must_printf("%s", environ[i]);
-	copy[kept++] =
-	    must_printf("LD_PRELOAD=%s%s%s", preload, users && *users ? ":" : "", users ? users : "");
+	copy[kept++] = put_before("LD_PRELOAD", preload);
+	/* AddressSanitizer's shared runtime ends a program in which it is not the first library. */
+	copy[kept++] = put_before("ASAN_OPTIONS", "verify_asan_link_order=0");
 	copy[kept++] = must_printf("DETECT_OPTIONS=%s", options->text);
 	copy[kept] = NULL;
 	return copy;

@@ -18,7 +18,8 @@ void shim_options_close(struct shim_options *options);
 /* `name` is a row of <detect/options.def>; the last value of a name counts. */
 void shim_options_set(struct shim_options *options, const char *name, const char *value);
 
-/* A copy of the environment with LD_PRELOAD (`preload` before what is there) and DETECT_OPTIONS.
+/* A copy of the environment with LD_PRELOAD (`preload` before what is there) and DETECT_OPTIONS, and what
+ * sanitizers' runtimes need to bear a preloaded library.
  * To be freed with shim_environment_free. */
 char **shim_environment(const char *preload, const struct shim_options *options);
 void shim_environment_free(char **environment);

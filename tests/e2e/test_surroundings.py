@@ -1,7 +1,11 @@
 """What a program, or who starts it, may do around the shim: it runs on as without it, and is observed."""
+import pathlib
+import shutil
+import subprocess
+import tempfile
 import unittest
 
-from detect_e2e import ShimCase, cycle
+from detect_e2e import SOURCES, ShimCase, brief, cycle, run_detect
 
 FIRST_SECOND = cycle("first", "second")
 
@@ -20,6 +24,35 @@ class Threads(ShimCase):
         self.assert_finds("surroundings", "timer-beside", FIRST_SECOND)
         self.assert_finds("surroundings", "timer-beside-the-next", FIRST_SECOND)
         self.assert_finds("surroundings", "timers-of-two-threads", FIRST_SECOND)
+
+
+class Sanitizers(ShimCase):
+    """Runtimes that want to be the first library, that allocate and lock before the C library is initialised."""
+
+    def built(self, compiler, sanitizer):
+        program = self.folder / f"{compiler}-{sanitizer}"
+        command = [compiler, "-g", "-O1", "-pthread", "-D_GNU_SOURCE", f"-fsanitize={sanitizer}",
+                   str(SOURCES / "surroundings.c"), "-o", str(program)]
+        return program if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0 else None
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="detect-e2e-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_each(self):
+        tried = 0
+        for compiler in filter(shutil.which, ("gcc", "clang")):
+            for sanitizer in ("address", "undefined", "leak"):
+                program = self.built(compiler, sanitizer)
+                if not program:
+                    continue
+                tried += 1
+                with self.subTest(compiler=compiler, sanitizer=sanitizer):
+                    report = run_detect(program, "inverted").report
+                    self.assertEqual([brief(finding) for finding in report["findings"]], [FIRST_SECOND])
+                    self.assertEqual(run_detect(program, "ordered").report["findings"], [])
+        if not tried:
+            self.skipTest("no compiler with sanitizers")
 
 
 if __name__ == "__main__":

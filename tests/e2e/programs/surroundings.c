@@ -217,7 +217,17 @@ static void timers_of_two_threads(void)
 	in_turn(make_others, forwards_and_use, use_others);
 }
 
-CASES({"vanishing", vanishing}, {"vanishing-then-backwards", vanishing_then_backwards},
-      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted},
-      {"timer-after", timer_after}, {"timer-beside", timer_beside},
-      {"timer-beside-the-next", timer_beside_the_next}, {"timers-of-two-threads", timers_of_two_threads})
+static void inverted_in_turn(void)
+{
+	in_turn(forwards, backwards);
+}
+static void ordered_in_turn(void)
+{
+	in_turn(forwards, forwards);
+}
+
+CASES({"inverted", inverted_in_turn}, {"ordered", ordered_in_turn}, {"vanishing", vanishing},
+      {"vanishing-then-backwards", vanishing_then_backwards}, {"small-stacks", small_stacks},
+      {"small-stacks-inverted", small_stacks_inverted}, {"timer-after", timer_after},
+      {"timer-beside", timer_beside}, {"timer-beside-the-next", timer_beside_the_next},
+      {"timers-of-two-threads", timers_of_two_threads})
