@@ -263,6 +263,19 @@ static void print_gone(const struct emit *emit)
 	}
 }
 
+/* A shell says it of its own children only, and ours is none. */
+static void print_endings(const struct emit *emit, struct arena *arena)
+{
+	for (size_t i = 0; i < emit->report->process_count; i++) {
+		const struct report_process *process = &emit->report->processes[i];
+		if (process->signalled) {
+			const char *line = arena_printf(arena, "%s (pid %d) was ended by signal %d: %s", process->program,
+			                                process->pid, process->signal, strsignal(process->signal));
+			print_lines(emit, &line, 1);
+		}
+	}
+}
+
 static void end(struct emit *emit)
 {
 	struct text_state *state = emit->state;
@@ -272,6 +285,7 @@ static void end(struct emit *emit)
 
 	if (emit->verbose)
 		print_gone(emit);
+	print_endings(emit, state->arena);
 	print_lines(emit, emit->report->notices, emit->report->notice_count);
 	if (emit->verbose)
 		print_lines(emit, emit->report->remarks, emit->report->remark_count);

@@ -410,6 +410,12 @@ class Run(DetectCase):
             self.assertRegex(done.stderr.splitlines()[-1], rb"^SUMMARY: libdetect: 0 errors, 0 warnings, 0 notes \(seen: ")
             self.assertEqual(self.kept(), [])
 
+    def test_ended_by_a_signal(self):
+        done = self.detect("run", "sh", "-c", "kill -SEGV $$")
+        self.assertEqual(done.returncode, 128 + signal.SIGSEGV)
+        self.assertRegex(done.stderr, rb"(?m)^detect: \w+ \(pid \d+\) was ended by signal 11: Segmentation fault$")
+        self.assertNotIn(b"ended by", self.detect("run", "sh", "-c", "exit 139").stderr)
+
     def test_exit_and_signal_in_json(self):
         for script, code, sent in (("exit 7", 7, None), ("kill -9 $$", None, 9)):
             self.detect("run", "-f", "json", "-r", "out.json", "sh", "-c", script)
