@@ -84,7 +84,8 @@ static char *put_number(char *at, unsigned long n)
 	return at;
 }
 
-/* DIR/detect-<pid>-<n>.dtlog, the first n that is free: never somebody else's file or link. */
+/* DIR/detect-<pid>-<n>.dtlog, the first n that is free: never somebody else's file or link. By a direct
+ * call: open is a cancellation point, and a thread's lock call is none. */
 static int open_new_file(const char *dir)
 {
 	static char path[4096 + 64]; /* one thread starts a log at a time */
@@ -102,7 +103,7 @@ static int open_new_file(const char *dir)
 		*at++ = '-';
 		at = put_number(at, n);
 		memcpy(at, DT_LOG_SUFFIX, sizeof DT_LOG_SUFFIX);
-		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
 	}

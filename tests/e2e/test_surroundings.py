@@ -19,6 +19,9 @@ class Threads(ShimCase):
         self.assert_clean("surroundings", "small-stacks")
         self.assert_finds("surroundings", "small-stacks-inverted", FIRST_SECOND)
 
+    def test_a_pending_cancel(self):
+        self.assert_clean("surroundings", "pending-cancel")
+
     def test_timers(self):
         self.assert_clean("surroundings", "timer-after")
         self.assert_finds("surroundings", "timer-beside", FIRST_SECOND)

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,6 +218,33 @@ static void timers_of_two_threads(void)
 	in_turn(make_others, forwards_and_use, use_others);
 }
 
+/* Locking is no cancellation point, also where it is the first thing that a process does. */
+static void *fork_with_a_pending_cancel(void *unused)
+{
+	int status, before;
+
+	CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before) == 0);
+	CHECK(pthread_cancel(pthread_self()) == 0);
+	pid_t child = _Fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		CHECK(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &before) == 0);
+		forwards();
+		_exit(5);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+	return unused;
+}
+
+static void pending_cancel(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, fork_with_a_pending_cancel, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void inverted_in_turn(void)
 {
 	in_turn(forwards, backwards);
@@ -226,8 +254,8 @@ static void ordered_in_turn(void)
 	in_turn(forwards, forwards);
 }
 
-CASES({"inverted", inverted_in_turn}, {"ordered", ordered_in_turn}, {"vanishing", vanishing},
-      {"vanishing-then-backwards", vanishing_then_backwards}, {"small-stacks", small_stacks},
-      {"small-stacks-inverted", small_stacks_inverted}, {"timer-after", timer_after},
-      {"timer-beside", timer_beside}, {"timer-beside-the-next", timer_beside_the_next},
-      {"timers-of-two-threads", timers_of_two_threads})
+CASES({"inverted", inverted_in_turn}, {"ordered", ordered_in_turn}, {"pending-cancel", pending_cancel},
+      {"vanishing", vanishing}, {"vanishing-then-backwards", vanishing_then_backwards},
+      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted},
+      {"timer-after", timer_after}, {"timer-beside", timer_beside},
+      {"timer-beside-the-next", timer_beside_the_next}, {"timers-of-two-threads", timers_of_two_threads})
