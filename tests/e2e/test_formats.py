@@ -212,11 +212,14 @@ class FormatCase(DetectCase):
                 self.assertGreaterEqual(page.words().count(" ".join(visible(name).split())), 1 + (not finding["known"]))
 
     def check_all(self, *args, env=None):
-        """Every format of these logs; gives the findings."""
-        findings = json.loads(self.report("json", *args, env=env))["findings"]
-        for form in FORMATS:
+        """Every format of these logs, from one command; gives the findings."""
+        options = [f"--format={form}:out.{form}" for form in FORMATS[1:]]
+        texts = {"text": self.report("text", *options, *args, env=env)}
+        for form in FORMATS[1:]:
+            texts[form] = (self.folder / f"out.{form}").read_bytes().decode("utf-8", "strict")
+        findings = json.loads(texts["json"])["findings"]
+        for form, text in texts.items():
             with self.subTest(format=form, args=args):
-                text = self.report(form, *args, env=env)
                 if form != "json":
                     self.assertTrue(printable(text), form)
                 getattr(self, "check_" + form)(text, findings)
@@ -251,10 +254,10 @@ class Samples(FormatCase):
         for program in self.programs:
             with self.subTest(program=program.name):
                 logs = self.folder / program.name
-                self.detect("run", "-o", logs, "-r", "/dev/null", "--", program)
+                self.detect("run", "--on-deadlock=exit", "-o", logs, "-r", "/dev/null", "--", program)
                 found = self.check_all(logs, env={"GITHUB_WORKSPACE": str(ROOT)})
                 rules |= {finding["rule"] for finding in found}
-        self.assertGreaterEqual(rules, {"lock-order-cycle", "wait-while-holding"})
+        self.assertGreaterEqual(rules, {"lock-order-cycle", "wait-while-holding", "deadlock", "stall", "destroy-locked"})
 
     def test_fixed_lesson(self):
         """The negative twin: nothing found, and every format still a whole document."""
