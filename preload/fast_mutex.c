@@ -5,8 +5,10 @@
 #include "fast_mutex.h"
 #include "hook.h"
 #include "objects.h"
+#include "region.h"
 
-bool shim_fast_mutex;
+static bool not_seen;
+bool *shim_fast_mutex = &not_seen;
 
 /* Not hooks of ours, only needed: those are in hook_mutex.c, with slots of their own. */
 static int (*shim_real_pthread_mutex_lock)(pthread_mutex_t *);
@@ -33,8 +35,13 @@ void shim_fast_mutex_probe(int32_t *owner)
 {
 	pthread_mutex_t plain = PTHREAD_MUTEX_INITIALIZER, recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 	/* With lock elision the type has more bits, and an inner call may leave the word as it was. */
-	shim_fast_mutex = behaves(&plain, 0, owner) && behaves(&recursive, 1, owner) &&
+	bool as_thought = behaves(&plain, 0, owner) && behaves(&recursive, 1, owner) &&
 	                  plain.__data.__kind == PTHREAD_MUTEX_TIMED_NP;
+	bool *seen = shim_fast_mutex == &not_seen ? shim_region_map(sizeof *seen, true) : shim_fast_mutex;
+	if (!seen)
+		return;
+	*seen = as_thought;
+	shim_fast_mutex = seen;
 }
 
 /* By hand: libc's syscall() would write errno. */

@@ -4,7 +4,8 @@
  * to the process: swap the word from 0 to 1, write the owner, count the user; back in reverse, with a wake-up when
  * the word says that somebody waits. All else is the real function's. It costs no call, so that an observed lock
  * is little slower than a bare one.
- * shim_fast_mutex is true only where glibc was seen to do exactly this (shim_fast_mutex_probe).
+ * *shim_fast_mutex is true only where glibc was seen to do exactly this (shim_fast_mutex_probe), by this process:
+ * it lies where the kernel wipes it in the child of a fork, since the owner that glibc writes is another there.
  * Threads: any. errno is kept. */
 #ifndef SHIM_FAST_MUTEX_H
 #define SHIM_FAST_MUTEX_H
@@ -15,7 +16,7 @@
 
 #include "shim.h"
 
-extern bool shim_fast_mutex;
+extern bool *shim_fast_mutex;
 
 /* See whether glibc keeps a mutex as we think, and what it takes the calling thread's id to be: written to
  * *owner. After each fork again: the child's is another. */
@@ -25,7 +26,7 @@ void shim_fast_mutex_wake(int *word);
 
 static inline bool shim_fast_mutex_fits(const struct shim_thread *t, const pthread_mutex_t *mutex)
 {
-	return SHIM_LIKELY(shim_fast_mutex) && SHIM_LIKELY((unsigned)mutex->__data.__kind <= PTHREAD_MUTEX_RECURSIVE_NP) &&
+	return SHIM_LIKELY(*shim_fast_mutex) && SHIM_LIKELY((unsigned)mutex->__data.__kind <= PTHREAD_MUTEX_RECURSIVE_NP) &&
 	       SHIM_LIKELY(t->owner != 0);
 }
 

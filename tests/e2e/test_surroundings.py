@@ -22,6 +22,10 @@ class Threads(ShimCase):
     def test_a_pending_cancel(self):
         self.assert_clean("surroundings", "pending-cancel")
 
+    def test_recursive_mutexes_in_children(self):
+        self.assert_clean("surroundings", "again-in-child")
+        self.assert_clean("surroundings", "again-in-child", options=("--children=no",))
+
     def test_timers(self):
         self.assert_clean("surroundings", "timer-after")
         self.assert_finds("surroundings", "timer-beside", FIRST_SECOND)

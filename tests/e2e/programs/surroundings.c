@@ -245,6 +245,39 @@ static void pending_cancel(void)
 	CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* A recursive mutex knows its owner by the thread's id, and that is another in the child of a fork. */
+static pthread_mutex_t again = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static void lock_again(void)
+{
+	CHECK(pthread_mutex_lock(&again) == 0);
+	CHECK(pthread_mutex_lock(&again) == 0);
+	CHECK(pthread_mutex_unlock(&again) == 0);
+	CHECK(pthread_mutex_unlock(&again) == 0);
+}
+
+static void lock_again_in_child(pid_t (*make)(void))
+{
+	int status;
+
+	lock_again();
+	pid_t child = make();
+	CHECK(child >= 0);
+	if (child == 0) {
+		alarm(10);
+		lock_again();
+		_exit(5);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+}
+
+static void again_in_child(void)
+{
+	lock_again_in_child(fork);
+	lock_again_in_child(_Fork);
+}
+
 static void inverted_in_turn(void)
 {
 	in_turn(forwards, backwards);
@@ -255,7 +288,8 @@ static void ordered_in_turn(void)
 }
 
 CASES({"inverted", inverted_in_turn}, {"ordered", ordered_in_turn}, {"pending-cancel", pending_cancel},
-      {"vanishing", vanishing}, {"vanishing-then-backwards", vanishing_then_backwards},
-      {"small-stacks", small_stacks}, {"small-stacks-inverted", small_stacks_inverted},
-      {"timer-after", timer_after}, {"timer-beside", timer_beside},
-      {"timer-beside-the-next", timer_beside_the_next}, {"timers-of-two-threads", timers_of_two_threads})
+      {"again-in-child", again_in_child}, {"vanishing", vanishing},
+      {"vanishing-then-backwards", vanishing_then_backwards}, {"small-stacks", small_stacks},
+      {"small-stacks-inverted", small_stacks_inverted}, {"timer-after", timer_after},
+      {"timer-beside", timer_beside}, {"timer-beside-the-next", timer_beside_the_next},
+      {"timers-of-two-threads", timers_of_two_threads})
