@@ -5,7 +5,7 @@
 
 static const struct emitter *const emitters[] = {
     &emit_text,     &emit_json,   &emit_sarif,  &emit_junit,
-    &emit_valgrind, &emit_gitlab, &emit_github, &emit_markdown,
+    &emit_valgrind, &emit_gitlab, &emit_github, &emit_markdown, &emit_html,
 };
 
 const struct emitter *emit_nth(size_t index)

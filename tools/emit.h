@@ -26,6 +26,7 @@ struct emitter {
 	const char *name;
 	const char *summary;
 	bool has_summary; /* ends with words_summary's line */
+	bool wants_graph; /* shows report->graph */
 	void (*begin)(struct emit *emit);
 	void (*finding)(struct emit *emit, const struct report_finding *finding);
 	void (*end)(struct emit *emit);
@@ -41,10 +42,18 @@ bool emit_report(const struct emitter *emitter, struct emit *emit);
  * freed. */
 char *emit_finding_text(const struct emit *emit, const struct report_finding *finding);
 
+/* Pieces of the JSON format, for others that are made of it; references of the caller's (jansson.h). */
+struct json_t;
+struct arena;
+struct json_t *emit_json_finding(struct arena *arena, const struct report *report,
+                                 const struct report_finding *finding);
+struct json_t *emit_json_process(struct arena *arena, const struct report_process *process);
+struct json_t *emit_json_summary(const struct report_summary *summary);
+
 /* It fails the run: new, and of the level that is asked for. */
 bool emit_fails(const struct emit *emit, const struct report_finding *finding);
 
 extern const struct emitter emit_text, emit_json, emit_sarif, emit_junit, emit_valgrind, emit_gitlab,
-    emit_github, emit_markdown;
+    emit_github, emit_markdown, emit_html;
 
 #endif

@@ -130,8 +130,8 @@ static json_t *state_object(const struct report_finding *finding)
 	}
 }
 
-static json_t *finding_object(struct arena *arena, const struct report *report,
-                              const struct report_finding *finding)
+json_t *emit_json_finding(struct arena *arena, const struct report *report,
+                          const struct report_finding *finding)
 {
 	static const char *const tiers[] = {
 	    [DT_TIER_CERTAIN] = "certain", [DT_TIER_POSSIBLE] = "possible", [DT_TIER_NOTE] = "note"};
@@ -166,7 +166,7 @@ static json_t *finding_object(struct arena *arena, const struct report *report,
 	return object;
 }
 
-static json_t *process_object(struct arena *arena, const struct report_process *process)
+json_t *emit_json_process(struct arena *arena, const struct report_process *process)
 {
 	json_t *object = json_object(), *argv = json_array();
 
@@ -183,7 +183,7 @@ static json_t *process_object(struct arena *arena, const struct report_process *
 	return object;
 }
 
-static json_t *summary_object(const struct report_summary *summary)
+json_t *emit_json_summary(const struct report_summary *summary)
 {
 	json_t *object = json_object();
 
@@ -211,13 +211,13 @@ static void begin(struct emit *emit)
 	*state = (struct json_state){.arena = arena_new()};
 	emit->state = state;
 	for (size_t i = 0; i < report->process_count; i++)
-		json_push(processes, process_object(state->arena, &report->processes[i]));
+		json_push(processes, emit_json_process(state->arena, &report->processes[i]));
 	json_put(tool, "name", json_string("libdetect"));
 	json_put(tool, "version", json_string(DETECT_VERSION));
 	fputs("{\n\"format\": \"libdetect-findings\",\n\"version\": 1", emit->out);
 	put_member(emit, "tool", tool);
 	put_member(emit, "processes", processes);
-	put_member(emit, "summary", summary_object(&report->summary));
+	put_member(emit, "summary", emit_json_summary(&report->summary));
 	fputs(",\n\"findings\": [", emit->out);
 }
 
@@ -240,7 +240,7 @@ static void finding(struct emit *emit, const struct report_finding *found)
 	if (found->filtered && !state->filtered)
 		begin_filtered(emit);
 	fputs(state->count++ ? ",\n" : "\n", emit->out);
-	json_print(emit->out, finding_object(state->arena, emit->report, found), JSON_INDENT(2));
+	json_print(emit->out, emit_json_finding(state->arena, emit->report, found), JSON_INDENT(2));
 	arena_clear(state->arena);
 }
 

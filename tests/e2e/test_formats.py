@@ -26,7 +26,7 @@ from detect_case import DETECT, ROOT, DetectCase
 SCHEMAS = pathlib.Path(__file__).resolve().parent / "schemas"
 SAMPLES = pathlib.Path(os.environ.get("DETECT_SAMPLES") or pathlib.Path(DETECT).parent.parent / "samples")
 PROGRAMS = pathlib.Path(os.environ.get("DETECT_PROGRAMS") or pathlib.Path(DETECT).parent.parent / "tests/e2e/programs")
-FORMATS = ("text", "json", "sarif", "junit", "valgrind", "gitlab", "github", "markdown")
+FORMATS = ("text", "json", "html", "sarif", "junit", "valgrind", "gitlab", "github", "markdown")
 LEVELS = ("error", "warning", "note")
 
 # Quotes, tags, entities, ends of CDATA and comments, Markdown, workflow commands, links, a terminal's escapes,
@@ -211,6 +211,25 @@ class FormatCase(DetectCase):
             if name.isascii() and "`" not in name:  # then each character of it can be read
                 self.assertGreaterEqual(page.words().count(" ".join(visible(name).split())), 1 + (not finding["known"]))
 
+    def check_html(self, text, findings):
+        """The document has the elements of the empty page and no more; all else is in its block of data. (test_html.py looks
+        at it in a browser.)"""
+        page = Elements()
+        page.feed(text)
+        self.assertEqual(page.names, {"html", "head", "meta", "title", "style", "body", "p", "code", "header", "h1", "span", "button",
+                                      "div", "main", "script"})
+        (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+        self.assertFalse(set("<>&") & set(block))
+        self.assertTrue(block.isascii())
+        data = json.loads(block)
+        self.assertEqual([it["fingerprint"] for it in data["findings"]], [finding["fingerprint"] for finding in findings])
+        self.assertEqual([it["message"] for it in data["findings"]], [finding["message"] for finding in findings])
+        for it, finding in zip(data["findings"], findings):
+            for ours, theirs in zip(it["events"], finding["events"]):
+                frames = [data["frames"][frame] for frame in data["stacks"][ours["stack"]] if frame is not None] if theirs["stack"] else []
+                self.assertEqual([(frame[0], frame[2]) for frame in frames],
+                                 [(frame["function"], frame["line"] or 0) for frame in theirs["stack"]])
+
     def check_all(self, *args, env=None):
         """Every format of these logs, from one command; gives the findings."""
         options = [f"--format={form}:out.{form}" for form in FORMATS[1:]]
@@ -221,7 +240,7 @@ class FormatCase(DetectCase):
         for form, text in texts.items():
             with self.subTest(format=form, args=args):
                 if form != "json":
-                    self.assertTrue(printable(text), form)
+                    self.assertTrue(printable(text.replace("\t", "") if form == "html" else text), form)  # the page's own
                 getattr(self, "check_" + form)(text, findings)
         return findings
 
@@ -485,7 +504,7 @@ class Choices(FormatCase):
 
     def test_filtered_candidates_are_for_people_only(self):
         self.write("one", dtlog.inversion(dtlog.Log()).bytes())
-        for form in FORMATS[2:]:
+        for form in FORMATS[3:]:
             self.assertEqual(self.report(form, "log"), self.report(form, "--verbose", "log"), form)
 
 
