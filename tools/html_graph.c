@@ -12,7 +12,7 @@
 #include "say.h"
 
 enum {
-	EDGES_MAX = 50000,   /* of a page; more are cut to those on cycles */
+	EDGES_MAX = 50000,   /* of a page; more are cut to those on cycles, and to the first of these */
 	LAYOUT_EDGES = 4000, /* laid out by Graphviz */
 	LAYOUT_SECONDS = 8,
 	LABEL_MAX = 32
@@ -115,7 +115,7 @@ json_t *html_graph_make(const struct report_graph *graph, struct arena *arena, s
 	for (size_t i = 0; i < graph->lock_count; i++)
 		json_push(locks, lock_array(arena, &graph->locks[i]));
 	for (size_t i = 0; i < graph->edge_count; i++)
-		if (dot_has_edge(graph, &choice, i))
+		if (dot_has_edge(graph, &choice, i) && json_array_size(edges) < EDGES_MAX)
 			json_push(edges, edge_array(arena, &graph->edges[i], stacks));
 	json_put(object, "cut", json_boolean(choice.cycles_only));
 	json_put(object, "reduced", json_boolean(graph->reduced));

@@ -7,7 +7,7 @@
 
 #include "html_stacks.h"
 
-/* {"cut": edges off cycles were left out, there are so many, "reduced": ...,
+/* {"cut": edges were left out, there are so many, "reduced": ...,
  *  "locks": [[name, kind, origin, process, component]],
  *  "edges": [[from, to, index of the finding or -1, acquisitions, thread, many threads, direct, on cycle,
  * blocks, stack of holding, stack of wanting]], "layouts": {"cycles": text, "all": text}}, texts in

@@ -223,6 +223,22 @@ class Looks(PageCase):
         self.assertIn("changed after the run", page.text("#detail"))
 
 
+    def test_many_notices_leave_room(self):
+        for i in range(9):
+            self.write(f"{i}.dtlog", dtlog.inversion(dtlog.Log(pid=71 + i), program=b"/no/program%d" % i).bytes())
+        page = self.open(self.make(self.folder))
+        self.assertIn("9 notes on what limits this report", page.text("#notices"))
+        self.assertLess(page.evaluate("document.getElementById('notices').offsetHeight"), 50)
+        page.click("#notices summary")
+        self.assertIn("/no/program8: No such file", page.text("#notices"))
+
+    def test_narrow_window(self):
+        page = self.open(self.make(self.lesson()), width=420, height=800)
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 420)
+        page.click("#tab-graph")
+        self.assertEqual(page.count(".lock"), 2)
+
+
 class States(PageCase):
     def test_wait_for_cycle_of_a_deadlock(self):
         path = self.folder / "report.html"

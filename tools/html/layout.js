@@ -114,8 +114,11 @@ function movePiece(packed, layout, piece, dx, dy) {
 }
 
 /* Without Graphviz: layers by the longest path (edges that close a cycle turned round), each ordered by the middle of its
- * neighbours, as Sugiyama, Tagawa and Toda do it (1981), with few sweeps and no points between layers. A layer that would be
- * very wide goes on in another row. */
+ * neighbours, as Sugiyama, Tagawa and Toda do it (1981), with few sweeps. A layer that would be very wide goes on in another
+ * row. Edges over several layers get a bend in each of them, so that they pass between the boxes; where that were very many bends
+ * they run straight. */
+const BENDS_MAX = 3000, BEND_WIDTH = 14, ROW_HEIGHT = 78;
+
 function layeredLayout(graph, locks, edges) {
 	const all = { width: 0, height: 0, at: new Map(), lines: new Map() };
 	for (const piece of piecesOf(graph, locks, edges))
@@ -123,23 +126,50 @@ function layeredLayout(graph, locks, edges) {
 	return inRows(graph, all, locks, edges);
 }
 
+/* Items of a layer are locks, by their numbers, and bends, which have negative ones. */
 function layersLayout(graph, locks, edges) {
-	const layers = layersOf(graph, locks, edges);
-	const next = new Map(locks.map((lock) => [lock, []])), before = new Map(locks.map((lock) => [lock, []]));
+	const depth = depthsOf(graph, locks, edges), layers = [], bends = bendsOf(graph, edges, depth);
+	for (const lock of locks)
+		(layers[depth.get(lock)] = layers[depth.get(lock)] || []).push(lock);
+	for (const way of bends.values())
+		for (const bend of way)
+			layers[bend.layer].push(bend.item);
+	const below = new Map(layers.flat().map((item) => [item, []])), above = new Map(layers.flat().map((item) => [item, []]));
 	for (const edge of edges) {
-		next.get(graph.edges[edge][0]).push(graph.edges[edge][1]);
-		before.get(graph.edges[edge][1]).push(graph.edges[edge][0]);
+		const [from, to] = graph.edges[edge], items = [from, ...(bends.get(edge) || []).map((bend) => bend.item), to];
+		if (depth.get(from) > depth.get(to))
+			items.reverse();
+		for (let i = 1; i < items.length; i++) {
+			below.get(items[i - 1]).push(items[i]);
+			above.get(items[i]).push(items[i - 1]);
+		}
 	}
 	const place = new Map();
-	layers.forEach((layer) => layer.forEach((lock, i) => place.set(lock, i)));
-	for (let sweep = 0; sweep < 6; sweep++)
+	layers.forEach((layer) => layer.forEach((item, i) => place.set(item, i)));
+	for (let sweep = 0; sweep < 8; sweep++)
 		for (const layer of sweep % 2 ? layers.slice().reverse() : layers)
-			orderLayer(layer, sweep % 2 ? next : before, place);
-	return placeRows(graph, rowsOf(graph, layers), edges);
+			orderLayer(layer, sweep % 2 ? below : above, place);
+	return placeRows(graph, rowsOf(graph, layers), edges, bends);
+}
+
+/* Of each edge over several layers its bends, in its direction: Map edge -> [{item, layer}]. Empty when there are too many. */
+function bendsOf(graph, edges, depth) {
+	const bends = new Map();
+	let item = 0;
+	for (const edge of edges) {
+		const from = depth.get(graph.edges[edge][0]), to = depth.get(graph.edges[edge][1]), step = to > from ? 1 : -1, way = [];
+		for (let layer = from + step; from !== to && layer !== to; layer += step)
+			way.push({ item: --item, layer });
+		if (way.length)
+			bends.set(edge, way);
+		if (-item > BENDS_MAX)
+			return new Map();
+	}
+	return bends;
 }
 
 /* An edge of a depth-first search that leads back to a lock still on its path is left out. */
-function layersOf(graph, locks, edges) {
+function depthsOf(graph, locks, edges) {
 	const next = new Map(locks.map((lock) => [lock, []])), state = new Map(), depth = new Map(), order = [], back = new Set();
 	for (const edge of edges)
 		next.get(graph.edges[edge][0]).push(graph.edges[edge][1]);
@@ -170,10 +200,7 @@ function layersOf(graph, locks, edges) {
 			if (!back.has(lock + " " + target))
 				depth.set(target, Math.max(depth.get(target) || 0, depth.get(lock) + 1));
 	}
-	const layers = [];
-	for (const lock of locks)
-		(layers[depth.get(lock)] = layers[depth.get(lock)] || []).push(lock);
-	return layers;
+	return depth;
 }
 
 function orderLayer(layer, neighbours, place) {
@@ -185,46 +212,59 @@ function orderLayer(layer, neighbours, place) {
 	layer.forEach((lock, i) => place.set(lock, i));
 }
 
+const itemWidth = (graph, item) => (item < 0 ? BEND_WIDTH : boxWidth(graph, item) + 24);
+
 function rowsOf(graph, layers) {
-	const total = layers.flat().reduce((sum, lock) => sum + boxWidth(graph, lock) + 24, 0);
-	const widest = Math.max(900, Math.sqrt(total * 90) * 1.6), rows = [];
+	const total = layers.flat().reduce((sum, item) => sum + itemWidth(graph, item), 0);
+	const widest = Math.max(2000, Math.sqrt(total * 90) * 1.6), rows = [];
 	for (const layer of layers) {
 		let row = [], width = 0;
-		for (const lock of layer) {
-			if (row.length && width + boxWidth(graph, lock) > widest) {
+		for (const item of layer) {
+			if (row.length && width + itemWidth(graph, item) > widest) {
 				rows.push(row);
 				row = [];
 				width = 0;
 			}
-			row.push(lock);
-			width += boxWidth(graph, lock) + 24;
+			row.push(item);
+			width += itemWidth(graph, item);
 		}
 		rows.push(row);
 	}
 	return rows;
 }
 
-function placeRows(graph, rows, edges) {
-	const layout = { width: 0, height: rows.length * 78, at: new Map(), lines: new Map() };
-	const widths = rows.map((row) => row.reduce((sum, lock) => sum + boxWidth(graph, lock) + 24, 0));
-	layout.width = Math.max(...widths, 1);
+function placeRows(graph, rows, edges, bends) {
+	const layout = { width: 0, height: rows.length * ROW_HEIGHT, at: new Map(), lines: new Map() }, bendAt = new Map();
+	const widths = rows.map((row) => row.reduce((sum, item) => sum + itemWidth(graph, item), 0));
+	layout.width = widths.reduce((most, width) => Math.max(most, width), 1);
 	rows.forEach((row, i) => {
-		let x = (layout.width - widths[i]) / 2 + 12;
-		for (const lock of row) {
-			const w = boxWidth(graph, lock);
-			layout.at.set(lock, { x: x + w / 2, y: i * 78 + 39, w, h: BOX_HEIGHT });
-			x += w + 24;
+		let x = (layout.width - widths[i]) / 2;
+		for (const item of row) {
+			const width = itemWidth(graph, item), at = { x: x + width / 2, y: (i + 0.5) * ROW_HEIGHT };
+			if (item < 0)
+				bendAt.set(item, at);
+			else
+				layout.at.set(item, { ...at, w: width - 24, h: BOX_HEIGHT });
+			x += width;
 		}
 	});
 	for (const edge of edges)
-		layout.lines.set(edge, straight(layout.at.get(graph.edges[edge][0]), layout.at.get(graph.edges[edge][1])));
+		layout.lines.set(edge, wayThrough(layout.at.get(graph.edges[edge][0]), layout.at.get(graph.edges[edge][1]), (bends.get(edge) || []).map((bend) => bendAt.get(bend.item))));
 	return layout;
 }
 
-function straight(from, to) {
-	const down = to.y > from.y, level = to.y === from.y;
-	const begin = { x: from.x + (down ? -4 : 4), y: from.y + (down ? 13 : -13) };
-	const end = { x: to.x + (down || level ? -4 : 4), y: to.y + (down ? -22 : level ? -22 : 22) };
-	const bend = level ? -40 : (end.y - begin.y) / 2;
-	return curve([begin, { x: begin.x, y: begin.y + bend }, { x: end.x, y: level ? end.y - 20 : end.y - bend }, end]);
+/* From the border of one box, through the bends, to 9 short of the other. */
+function wayThrough(from, to, bends) {
+	const down = to.y > from.y, level = to.y === from.y, shift = down ? -4 : 4;
+	const begin = { x: from.x + shift, y: from.y + (down ? 13 : -13) };
+	const end = { x: to.x + shift, y: to.y + (down || level ? -22 : 22) };
+	if (level)
+		return curve([begin, { x: begin.x, y: begin.y - 40 }, { x: end.x, y: end.y - 20 }, end]);
+	/* Straight past the boxes of a row, and over to the side between rows. */
+	const side = down ? 1 : -1, points = [begin];
+	for (const next of [...bends.flatMap((bend) => [{ x: bend.x, y: bend.y - 16 * side }, { x: bend.x, y: bend.y + 16 * side }]), end]) {
+		const last = points[points.length - 1], middle = (last.y + next.y) / 2;
+		points.push({ x: last.x, y: middle }, { x: next.x, y: middle }, next);
+	}
+	return curve(points);
 }

@@ -37,9 +37,10 @@ class Page {
 			if (DATA.summary[apart])
 				counts.push(el("span", { class: "soft" }, `${DATA.summary[apart].toLocaleString("en")} ${apart}`));
 		fill(document.getElementById("counts"), { title: DATA.words }, counts);
-		const notices = DATA.notices.concat(DATA.graph.cut ? ["The lock-order graph has very many edges: only those on cycles are here."] : [],
+		const notices = DATA.notices.concat(DATA.graph.cut ? ["The lock-order graph has very many edges: only those on cycles are here, 50,000 at most."] : [],
 			DATA.graph.reduced ? ["Of acquisitions under very many locks the graph has only the innermost edge."] : []);
-		fill(document.getElementById("notices"), null, notices.map((notice) => el("p", { role: "note" }, notice)));
+		const lines = notices.map((notice) => el("p", { role: "note" }, notice));
+		fill(document.getElementById("notices"), null, lines.length <= 3 ? lines : [el("details", null, el("summary", null, `${lines.length} notes on what limits this report`), lines)]);
 		document.getElementById("theme").addEventListener("click", () => this.nextTheme());
 		this.setTheme();
 	}
