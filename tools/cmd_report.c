@@ -51,7 +51,7 @@ static int run(int argc, char **argv)
 	const struct report_settings settings = {
 	    .prefer_writer = arguments.options.prefer_writer,
 	    .want_filtered = arguments.options.verbose,
-	    .want_graph = arguments.options.emitter->wants_graph,
+	    .want_graph = options_want_graph(&arguments.options),
 	};
 	options_open_progress(&arguments.options);
 	struct report_builder *builder = report_open(&settings);

@@ -180,7 +180,7 @@ static int report_run(struct run_arguments *arguments, struct log_dir *dir, stru
 	const struct report_settings settings = {
 	    .prefer_writer = arguments->options.prefer_writer,
 	    .want_filtered = arguments->options.verbose,
-	    .want_graph = arguments->options.emitter->wants_graph,
+	    .want_graph = options_want_graph(&arguments->options),
 	    .check_live = true,
 	    .child_pid = child->pid,
 	    .child_wait_status = child->wait_status,

@@ -284,6 +284,15 @@ static void open_suppressions(struct report_options *options)
 		say_usage("--gen-suppressions: %s: %s", value, strerror(errno));
 }
 
+bool options_want_graph(const struct report_options *options)
+{
+	bool wanted = options->emitter->wants_graph;
+
+	for (size_t i = 0; i < options->outputs.count; i++)
+		wanted |= options->outputs.list[i].emitter->wants_graph;
+	return wanted;
+}
+
 void options_open_report(struct report_options *options, FILE *usual)
 {
 	const char *path = options->report_path;

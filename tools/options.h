@@ -52,6 +52,9 @@ void options_parse(const struct argp *argp, int argc, char **argv, unsigned flag
 /* Show progress from here to the end of options_emit, unless --quiet. */
 void options_open_progress(const struct report_options *options);
 
+/* One of the reports shows the lock-order graph. */
+bool options_want_graph(const struct report_options *options);
+
 /* Open where the report goes, before anything is run: `usual` without --report. Ends the command
  * with a line and status 2 when it can't be written. */
 void options_open_report(struct report_options *options, FILE *usual);

@@ -120,6 +120,13 @@ class Looks(PageCase):
         self.assertEqual((page.count(".lock"), page.count("#canvas .edge-line")), (2, 1))
         self.assertEqual(page.count("#canvas .finding, #canvas .cycle"), 0)
 
+    def test_beside_another_format(self):
+        path = self.folder / "beside.html"
+        self.detect("run", "-f", f"html:{path}", "-r", "/dev/null", "--", SAMPLES / "bank-transfer-bug")
+        page = self.open(path)
+        page.click("#tab-graph")
+        self.assertEqual(page.count(".lock"), 2)
+
     def test_light_and_dark(self):
         path = self.make(self.lesson())
         colours = {}
