@@ -104,16 +104,17 @@ def inversion(log=None, program=b"/usr/bin/bank", names=(b"teller", b"auditor"),
     return log
 
 
-def many_findings(count, depth=2):
-    """`count` lock-order cycles that have nothing in common, with stacks of `depth` frames."""
+def many_findings(count, depth=2, harmless=0):
+    """`count` lock-order cycles that have nothing in common, with stacks of `depth` frames; then `harmless`
+    pairs of locks that one thread takes in one order."""
     log = Log()
     program, draw = b"/usr/bin/many", random.Random(1).getrandbits
     log.process([b"./many"], program)
-    log.module(1, program, 0x400000, 0x400000, 0x400000 + 0x1000 + 64 * count + 64)
+    log.module(1, program, 0x400000, 0x400000, 0x400000 + 0x1000 + 64 * (count + harmless) + 64)
     for thread in (1, 2):
         log.segment(thread, thread)
         log.thread(thread, thread)
-    for pair in range(count):
+    for pair in range(count + harmless):
         first, acq, stack, pc = 2 * pair + 1, 4 * pair + 1, 4 * pair + 1, 0x401000 + 64 * pair
         for step in range(4):
             log.stack(stack + step, [pc + 8 * step, *(draw(40) for _ in range(1, depth))])
@@ -121,6 +122,8 @@ def many_findings(count, depth=2):
         log.lock(first + 1, 0x10000040 + 128 * pair, first=stack + 1)
         for step, (lock, parent, segment) in enumerate(((first, 0, 1), (first + 1, acq, 1),
                                                         (first + 1, 0, 2), (first, acq + 2, 2))):
+            if step == 2 and pair >= count:
+                break
             log.acq(acq + step, lock, stack + step, parent=parent)
             log.sighting(acq + step, segment)
     log.exit(0)
