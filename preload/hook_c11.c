@@ -123,6 +123,7 @@ SHIM_HOOK(void, cnd_destroy, (cnd_t *cond))
 SHIM_HOOK(void, call_once, (once_flag *flag, void (*routine)(void)))
 {
 	struct shim_once_call call;
+	SHIM_ONCE_MAY_THROW();
 	shim_once_begin(&call, flag, routine, SHIM_SLOT());
 	SHIM_REAL(call_once)(flag, shim_once_routine);
 	shim_once_end(&call);

@@ -1,6 +1,7 @@
 /* hook_once.c: pthread_once (and, by once.h, call_once). The real function runs a routine of ours,
  * which runs the program's; a C++ exception may pass through both. */
 #include <pthread.h>
+#include <unwind.h>
 
 #include "hook.h"
 #include "objects.h"
@@ -92,11 +93,29 @@ void shim_once_routine(void)
 	atomic_store_explicit(&once->meeting, id, memory_order_release);
 }
 
+static void leave(struct shim_once_call *call)
+{
+	shim_block_end(&call->block);
+	shim_self.once = call->outer;
+}
+
+_Unwind_Reason_Code shim_once_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class kind,
+                                          struct _Unwind_Exception *exception, struct _Unwind_Context *context);
+
+/* Calls that it made are left already, so the innermost one is that of the frame. */
+_Unwind_Reason_Code shim_once_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class kind,
+                                          struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+	(void)version, (void)kind, (void)exception, (void)context;
+	if ((actions & _UA_CLEANUP_PHASE) && shim_self.once)
+		leave(shim_self.once);
+	return _URC_CONTINUE_UNWIND;
+}
+
 void shim_once_end(struct shim_once_call *call)
 {
 	struct shim_thread *t = &shim_self;
-	shim_block_end(&call->block);
-	t->once = call->outer;
+	leave(call);
 	if (!observing(t))
 		return;
 	/* Only the first return of each thread says something new. */
@@ -115,6 +134,7 @@ void shim_once_end(struct shim_once_call *call)
 SHIM_HOOK(int, pthread_once, (pthread_once_t *control, void (*routine)(void)))
 {
 	struct shim_once_call call;
+	SHIM_ONCE_MAY_THROW();
 	shim_once_begin(&call, control, routine, SHIM_SLOT());
 	int result = SHIM_REAL(pthread_once)(control, shim_once_routine);
 	shim_once_end(&call);

@@ -19,5 +19,9 @@ void shim_once_begin(struct shim_once_call *call, void *control, void (*routine)
 /* Runs the innermost call's routine: what the real once function is given. */
 void shim_once_routine(void);
 void shim_once_end(struct shim_once_call *call);
+/* Stands in the function that makes a once call. The routine may throw, or be cancelled: unwinding asks a
+ * frame's personality, and ours ends the call. A landing pad would need libgcc's personality, of which we have
+ * a copy of our own that doesn't know the registers of the program's unwinder. */
+#define SHIM_ONCE_MAY_THROW() __asm__ volatile(".cfi_personality 0x1b, shim_once_personality")
 
 #endif

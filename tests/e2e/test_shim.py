@@ -274,6 +274,8 @@ class Cpp(ShimCase):
         self.both("once-between")
         self.both("once-without-call", cycle("left", "right"))
         self.both("once-after-throw")
+        self.both("once-throws-again")
+        self.both("once-throws-within", cycle("left", "right"))
 
     def test_condition_variable(self):
         self.both("condition-held", cycle("left", "right"))

@@ -186,6 +186,37 @@ static void once_after_throw()
 	in_turn(once_that_throws, once_forwards, once_then_backwards);
 }
 
+// Again from the same frame, and from within another once call.
+static void throw_some_times()
+{
+	static int times;
+	static std::once_flag thrown;
+
+	for (int i = 0; i < 3; i++) {
+		try {
+			std::call_once(thrown, [] {
+				if (times++ < 2)
+					throw std::runtime_error("not yet");
+			});
+		} catch (const std::runtime_error &) {
+		}
+	}
+	CHECK(times == 3);
+}
+
+static void once_throws_again()
+{
+	throw_some_times();
+	std::call_once(once, throw_some_times);
+	in_turn(guarded_forwards, guarded_forwards);
+}
+
+static void once_throws_within()
+{
+	std::call_once(once, throw_some_times);
+	in_turn(guarded_forwards, guarded_backwards);
+}
+
 // Condition variables.
 static std::condition_variable condition;
 static bool ready;
@@ -343,7 +374,9 @@ CASES({"mutex", Pair<std::mutex>::inverted}, {"mutex-ordered", Pair<std::mutex>:
       {"shared-timed-ordered", Pair<std::shared_timed_mutex>::ordered}, {"shared-upgrade", shared_upgrade},
       {"shared-readers", shared_readers}, {"guards", guards}, {"unique", unique}, {"unique-try", unique_try},
       {"timed-wait", timed_wait}, {"once-between", once_between}, {"once-without-call", once_without_call},
-      {"once-after-throw", once_after_throw}, {"condition-held", condition_held},
+      {"once-after-throw", once_after_throw},
+      {"once-throws-again", once_throws_again}, {"once-throws-within", once_throws_within},
+      {"condition-held", condition_held},
       {"condition-free", condition_free}, {"heap-kept", heap_kept}, {"heap-reused", heap_reused},
       {"thread-local", thread_local_inverted}, {"thread-local-ordered", thread_local_ordered},
       {"exception-releases", exception_releases})
