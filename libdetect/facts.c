@@ -70,6 +70,8 @@ void dt_facts_free(struct dt_facts *f)
 	dt_vec_fini(&f->locks, alloc);
 	dt_vec_fini(&f->acqs, alloc);
 	dt_vec_fini(&f->incidents, alloc);
+	dt_vec_fini(&f->stats, alloc);
+	dt_vec_fini(&f->intervals, alloc);
 	dt_vec_fini(&f->unsettled, alloc);
 	dt_vec_fini(&f->pending, alloc);
 	dt_order_fini(&f->before, alloc);
@@ -141,6 +143,8 @@ TABLE(dt_module, dt_facts_module_count, dt_facts_module_nth, modules)
 TABLE(dt_thread, dt_facts_thread_count, dt_facts_thread_nth, threads)
 TABLE(dt_lock, dt_facts_lock_count, dt_facts_lock_nth, locks)
 TABLE(dt_acq, dt_facts_acq_count, dt_facts_acq_nth, acqs)
+TABLE(dt_stat, dt_facts_stat_count, dt_facts_stat_nth, stats)
+TABLE(dt_interval, dt_facts_interval_count, dt_facts_interval_nth, intervals)
 TABLE(dt_incident_fact, dt_facts_incident_count, dt_facts_incident_nth, incidents)
 
 /* Of several the last that came before: an unmapping may have gone unseen. Two threads that meet a new

@@ -377,6 +377,44 @@ static enum dt_err add_incident(struct dt_facts *f, const void *at, struct dt_re
 	return DT_OK;
 }
 
+static enum dt_err add_stat(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_stat rec = *(const struct dt_rec_stat *)at;
+	struct dt_stat *stat = dt_vec_push(&f->stats, f->alloc);
+
+	(void)head;
+	(void)bytes;
+	if (!stat)
+		return DT_ERR_NOMEM;
+	*stat = (struct dt_stat){
+	    .lock = rec.lock,
+	    .stack = rec.stack,
+	    .acquisitions = rec.acquisitions,
+	    .samples = rec.samples,
+	    .hold_total_ns = rec.hold_total_ns,
+	    .hold_max_ns = rec.hold_max_ns,
+	    .contended = rec.contended,
+	    .wait_total_ns = rec.wait_total_ns,
+	    .wait_max_ns = rec.wait_max_ns,
+	};
+	return DT_OK;
+}
+
+static enum dt_err add_interval(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_interval rec = *(const struct dt_rec_interval *)at;
+
+	(void)bytes;
+	if ((head.flags != DT_INTERVAL_HOLD && head.flags != DT_INTERVAL_WAIT) || rec.end_ns < rec.begin_ns)
+		return DT_ERR_CORRUPT;
+	struct dt_interval *interval = dt_vec_push(&f->intervals, f->alloc);
+	if (!interval)
+		return DT_ERR_NOMEM;
+	*interval = (struct dt_interval){(enum dt_interval_kind)head.flags, rec.thread, rec.lock, rec.stack,
+	                                 rec.begin_ns, rec.end_ns};
+	return DT_OK;
+}
+
 /* One row a record type. */
 static const struct {
 	size_t bytes; /* of its struct */
@@ -399,6 +437,8 @@ static const struct {
     [DT_REC_EXEC] = {sizeof(struct dt_rec), add_exec},
     [DT_REC_INCIDENT] = {sizeof(struct dt_rec_incident), add_incident},
     [DT_REC_SEM_SIGNAL] = {sizeof(struct dt_rec_id), add_end},
+    [DT_REC_STAT] = {sizeof(struct dt_rec_stat), add_stat},
+    [DT_REC_INTERVAL] = {sizeof(struct dt_rec_interval), add_interval},
 };
 
 enum dt_err dt_facts_add(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)

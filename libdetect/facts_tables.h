@@ -50,6 +50,8 @@ struct dt_facts {
 	DT_VEC(struct dt_lock) locks;
 	DT_VEC(struct dt_acq) acqs;
 	DT_VEC(struct dt_incident_fact) incidents;
+	DT_VEC(struct dt_stat) stats;
+	DT_VEC(struct dt_interval) intervals;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids;
 	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */
 	DT_VEC(struct dt_pending) pending;

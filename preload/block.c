@@ -12,6 +12,7 @@
 #include "options.h"
 #include "process.h"
 #include "stall.h"
+#include "stats.h"
 #include "tables.h"
 #include "waitfor.h"
 
@@ -191,12 +192,26 @@ static bool lasted_long(const struct shim_block *b)
 	       shim_now_ns() - b->begin_ns > (uint64_t)shim_options.long_wait * 1000000000u;
 }
 
+/* Contention is waiting for a lock; other waits are how threads work together. */
+static void count_wait(const struct shim_block *b)
+{
+	struct shim_thread *t = b->thread;
+	if (b->wait.op != DT_OP_ACQUIRE || t->busy)
+		return;
+	int saved = errno;
+	t->busy = 1;
+	shim_stats_waited(t, b->wait.object, b->wait.how & SHIM_HOW_KIND, b->wait.context, b->begin_ns, shim_now_ns());
+	t->busy = 0;
+	errno = saved;
+}
+
 void shim_block_end(struct shim_block *b)
 {
 	if (!b->slot)
 		return;
 	if (lasted_long(b))
 		shim_long_wait_over(b);
+	count_wait(b);
 	shim_stall_leave(b);
 	begin_write(b->slot);
 	if (b->nested) {

@@ -264,12 +264,11 @@ const struct dt_log_header *shim_log_header(void)
 	return header;
 }
 
-static bool drop(void)
+static void drop(void)
 {
 	shim_log_count(DT_COUNT_DROPPED, 1);
 	if (!atomic_exchange(&said_full, true))
 		shim_say("the log is full: what is new from here on is counted, not kept (log_size_mb)");
-	return false;
 }
 
 /* The offset of `words` reserved words, or 0. */
@@ -300,16 +299,18 @@ static uint64_t reserve(uint32_t words)
 	}
 }
 
-bool shim_log_append(struct dt_rec *rec, size_t rec_bytes, const void *payload, size_t payload_bytes,
-                     const void *more, size_t more_bytes)
+static struct dt_rec *append(struct dt_rec *rec, size_t rec_bytes, const void *payload, size_t payload_bytes,
+                             const void *more, size_t more_bytes)
 {
 	size_t bytes = rec_bytes + payload_bytes + more_bytes;
 	uint32_t words = (uint32_t)((bytes + 7) / 8);
 	int saved = errno;
 	uint64_t offset = reserve(words);
 	errno = saved;
-	if (!offset)
-		return drop();
+	if (!offset) {
+		drop();
+		return NULL;
+	}
 	char *at = (char *)header + offset;
 	memcpy(at + sizeof *rec, (const char *)rec + sizeof *rec, rec_bytes - sizeof *rec);
 	if (payload_bytes)
@@ -320,5 +321,16 @@ bool shim_log_append(struct dt_rec *rec, size_t rec_bytes, const void *payload, 
 	uint64_t head_bits;
 	memcpy(&head_bits, rec, sizeof head_bits);
 	__atomic_store_n((uint64_t *)at, head_bits, __ATOMIC_RELEASE);
-	return true;
+	return (struct dt_rec *)at;
+}
+
+bool shim_log_append(struct dt_rec *rec, size_t rec_bytes, const void *payload, size_t payload_bytes,
+                     const void *more, size_t more_bytes)
+{
+	return append(rec, rec_bytes, payload, payload_bytes, more, more_bytes) != NULL;
+}
+
+struct dt_rec *shim_log_add(struct dt_rec *rec, size_t rec_bytes)
+{
+	return append(rec, rec_bytes, NULL, 0, NULL, 0);
 }

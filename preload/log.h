@@ -25,6 +25,9 @@ bool shim_log_ready(void);
 bool shim_log_append(struct dt_rec *rec, size_t rec_bytes, const void *payload, size_t payload_bytes,
                      const void *more, size_t more_bytes);
 
+/* The same without payload, and where it lies: for records whose contents change. NULL: dropped. */
+struct dt_rec *shim_log_add(struct dt_rec *rec, size_t rec_bytes);
+
 void shim_log_count(enum dt_counter counter, uint64_t n);
 
 /* The mapping, for the shim's own analysis: records lie between DT_LOG_HEADER_BYTES and the tail. */

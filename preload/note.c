@@ -14,6 +14,7 @@
 #include "process.h"
 #include "region.h"
 #include "seen.h"
+#include "stats.h"
 #include "tables.h"
 #include "thread.h"
 
@@ -348,10 +349,13 @@ bool shim_release_slow(struct shim_thread *t, void *lock)
 	for (uint32_t i = t->depth; i-- > 0;) {
 		if (t->held[i].lock != lock || !held(&t->held[i]))
 			continue;
-		if (t->held[i].how >= SHIM_HOW_RELOCK)
+		if (t->held[i].how & SHIM_HOW_RELOCKS) {
 			t->held[i].how -= SHIM_HOW_RELOCK;
-		else
-			remove_entry(t, i);
+			return true;
+		}
+		if (t->held[i].how & SHIM_HOW_SAMPLED)
+			shim_stats_released(t, &t->held[i]);
+		remove_entry(t, i);
 		return true;
 	}
 	if (!t->busy)

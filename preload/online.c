@@ -134,8 +134,10 @@ static bool catch_up(void)
 {
 	uint64_t from = cursor;
 	const struct dt_rec *rec;
+	/* Figures and intervals are for the reporter. */
 	while ((rec = next_record()))
-		if (dt_facts_add(facts, rec, (size_t)rec->words * 8) == DT_ERR_NOMEM)
+		if (rec->type != DT_REC_STAT && rec->type != DT_REC_INTERVAL &&
+		    dt_facts_add(facts, rec, (size_t)rec->words * 8) == DT_ERR_NOMEM)
 			return false;
 	if (cursor == from)
 		return true;

@@ -16,6 +16,7 @@
 #include "process.h"
 #include "say.h"
 #include "stall.h"
+#include "stats.h"
 #include "tables.h"
 #include "thread.h"
 #include "waiters.h"
@@ -58,7 +59,8 @@ bool shim_process_open(void)
 		return false;
 	}
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() &&
-	    shim_waiters_open() && shim_misuse_open())
+	    shim_waiters_open() && shim_misuse_open() &&
+	    shim_stats_open())
 		return true;
 	shim_say("not enough address space for the tables: the program runs on unobserved");
 	return false;

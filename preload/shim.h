@@ -36,6 +36,7 @@ enum {
 	SHIM_ONCES_KNOWN = 64,
 	SHIM_TAG_GROWTHS = 5,      /* times four each: a million at most */
 	SHIM_GENERATIONS = 4096,
+	SHIM_SAMPLES = 4,          /* timed at once */
 	SHIM_ALLOCATIONS = 32,     /* a thread's last allocations, to tell where a lock's block was made */
 	SHIM_NO_ENTRY = UINT32_MAX
 };
@@ -49,7 +50,10 @@ enum shim_how {
 	SHIM_HOW_REBASED = 0x80,   /* its held set came about by an out-of-order release below it */
 	SHIM_HOW_HELD = 0x100,     /* got: without it the entry is wanted, or being written */
 	SHIM_HOW_RELOCK = 0x10000, /* one re-lock: recursive mutexes, repeated read locks */
+	SHIM_HOW_RELOCKS = 0x7fff0000,
 };
+/* Timed: its release comes to the slow path. */
+#define SHIM_HOW_SAMPLED 0x80000000u
 
 /* One lock a thread holds or wants. The array is preceded by an entry that holds nothing, so that
  * what lies below the first needs no question. */
@@ -59,7 +63,7 @@ struct shim_held {
 	uint32_t context;          /* id of the interned stack */
 	uint32_t acq;              /* id of the acquisition, 0: not looked up yet */
 	uint32_t how;              /* enum shim_how; re-locks counted in the upper half */
-	uint32_t zero;
+	uint32_t sample;           /* sampled: which of the thread's, plus one */
 };
 
 struct shim_verify {
@@ -81,6 +85,13 @@ struct shim_context {
 	struct shim_verify verify[SHIM_VERIFY_FRAMES];
 };
 
+/* An acquisition that is timed: stats.h. */
+struct shim_sample {
+	const void *lock;
+	uint64_t begin_ns;
+	uint32_t weight, zero;     /* 0: free */
+};
+
 struct shim_allocation {
 	uintptr_t block, slot, pc;
 	size_t bytes;
@@ -98,6 +109,7 @@ struct shim_thread {
 	uint32_t tag_misses;
 	struct shim_matrix *matrix;
 	uint32_t busy;
+	uint32_t sample;           /* acquisitions to the next one that is timed */
 	uint32_t id;               /* in the log */
 	uint32_t segment;
 	uint32_t process;          /* which process, counted by forks, it is registered in */
@@ -108,6 +120,8 @@ struct shim_thread {
 	int32_t owner;             /* what glibc writes into a mutex that this thread locks; 0: not known */
 	struct shim_allocation *allocations;  /* ring of the last few */
 	struct shim_thread_block *block;
+	uint32_t distance, samples, random;
+	struct shim_sample sampled[SHIM_SAMPLES];
 	struct shim_once_call *once;
 	struct dt_board_slot *board;   /* NULL: none */
 	struct shim_held held_inline[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
@@ -204,14 +218,18 @@ static inline __attribute__((always_inline)) uint32_t shim_want(struct shim_thre
 }
 
 void shim_not_got(struct shim_thread *t, uint32_t index);
+void shim_stats_sample(struct shim_thread *t, uint32_t index);
 
 /* Note what came of it. */
 static inline __attribute__((always_inline)) void shim_got(struct shim_thread *t, uint32_t index, uint32_t how, bool got)
 {
-	if (SHIM_LIKELY(got && index != SHIM_NO_ENTRY))
-		t->held[index].how = how | SHIM_HOW_HELD;
-	else
+	if (SHIM_UNLIKELY(!got || index == SHIM_NO_ENTRY)) {
 		shim_not_got(t, index);
+		return;
+	}
+	t->held[index].how = how | SHIM_HOW_HELD;
+	if (SHIM_UNLIKELY(--t->sample == 0))
+		shim_stats_sample(t, index);
 }
 
 /* Note a release, before the real one. False: the calling thread does not hold it. */

@@ -22,6 +22,7 @@
 enum { THREADS_TOLD = 64, STAT_BYTES = 512, LIST_BYTES = 4096, ENDED = 256 };
 
 static _Atomic bool told;
+static _Atomic uint32_t lookers, latest_looker;
 /* Threads that have ended for us, by kernel id: the kernel may still show them. */
 static _Atomic int32_t ended[ENDED];
 
@@ -141,17 +142,19 @@ static bool is_number(const char *name, int32_t *number)
 	return *name != '\0';
 }
 
-/* All threads that the kernel knows are ours, and all but the caller sleep. */
-static bool all_asleep(uint32_t threads, int32_t self)
+enum sleepers { NOT_ALL_OURS, SOME_AWAKE, ALL_ASLEEP };
+
+/* Whether all threads that the kernel knows are ours, and all but the caller sleep. */
+static enum sleepers all_asleep(uint32_t threads, int32_t self)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_Alignas(8) char list[LIST_BYTES];
 	uint32_t count = 0;
-	bool asleep = fd >= 0;
+	bool asleep = true;
 	long got;
 
-	while (asleep && (got = syscall(SYS_getdents64, fd, list, sizeof list)) > 0) {
-		for (long at = 0; asleep && at < got;) {
+	while (fd >= 0 && (got = syscall(SYS_getdents64, fd, list, sizeof list)) > 0) {
+		for (long at = 0; at < got;) {
 			const struct linux_dirent *entry = (const void *)(list + at);
 			int32_t tid;
 			at += entry->reclen;
@@ -160,12 +163,12 @@ static bool all_asleep(uint32_t threads, int32_t self)
 			if (atomic_load(&ended[tid % ENDED]) == tid)
 				continue;
 			count++;
-			asleep = tid == self || kernel_state(entry->name) == 'S';
+			asleep = asleep && (tid == self || kernel_state(entry->name) == 'S');
 		}
 	}
 	if (fd >= 0)
 		syscall(SYS_close, fd);
-	return asleep && count == threads;
+	return count != threads ? NOT_ALL_OURS : asleep ? ALL_ASLEEP : SOME_AWAKE;
 }
 
 static void tell(struct shim_thread *t, int32_t pid)
@@ -189,24 +192,33 @@ static void tell(struct shim_thread *t, int32_t pid)
 }
 
 /* A thread that has published its wait may still be on its way into the kernel, and it has looked already, so
- * nobody would look again: wait for it, as long as nothing changes, for about a second in all. */
+ * nobody would look again: wait for it, as long as nothing changes. Only the last that came looks; who looked
+ * before it goes on into its own wait, and until all have, nothing is concluded: a looker sleeps too, perhaps with a mutex
+ * that its wait is about to release. */
 static bool fall_asleep(const struct dt_board_slot *walker, uint32_t threads, struct dt_board_slot *copy,
                         uint64_t before, int32_t self)
 {
 	enum { ROUNDS = 160, LONGEST_NS = 6400000 };
-	struct timespec rest = {.tv_nsec = 100000};
-	bool semaphores = false;
+	struct timespec rest = {.tv_nsec = 50000};
+	uint32_t number = atomic_fetch_add(&latest_looker, 1) + 1;
+	bool semaphores = false, asleep = false;
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		if (all_asleep(threads, self))
-			return true;
+	atomic_fetch_add(&lookers, 1);
+	for (unsigned round = 0; round < ROUNDS && !asleep; round++) {
+		enum sleepers sleepers = all_asleep(threads, self);
+		bool alone = atomic_load(&lookers) == 1;
+		if (sleepers == NOT_ALL_OURS || atomic_load(&latest_looker) != number ||
+		    all_stuck(walker, threads, copy, &semaphores) != before)
+			break;
+		asleep = sleepers == ALL_ASLEEP && alone;
+		if (asleep)
+			break;
 		syscall(SYS_nanosleep, &rest, NULL);
 		if (rest.tv_nsec < LONGEST_NS)
 			rest.tv_nsec *= 2;
-		if (all_stuck(walker, threads, copy, &semaphores) != before)
-			return false;
 	}
-	return false;
+	atomic_fetch_sub(&lookers, 1);
+	return asleep;
 }
 
 /* `walker`: the caller's slot, NULL when it ends. */
@@ -244,6 +256,7 @@ void shim_stall_thread_ended(struct shim_thread *t)
 void shim_stall_forked(void)
 {
 	atomic_store(&told, false);
+	atomic_store(&lookers, 0);
 }
 
 void shim_stall_enter(struct shim_block *b)

@@ -291,6 +291,7 @@ static void equip(struct shim_thread *t, struct shim_thread_block *block)
 	t->allocations = shim_options.heap ? block->allocations : NULL;
 	t->tags = block->tags;
 	t->tag_mask = (uint32_t)(sizeof block->tags / sizeof *block->tags) - 1;
+	t->sample = 1;
 	t->held_inline[0].how = SHIM_HOW_HELD;
 	t->held = t->held_inline + 1;
 	t->stack_top = find_stack_top();

@@ -34,7 +34,7 @@ void shim_cond_wait_begin(struct shim_cond_wait *wait, void *cond, void *mutex, 
 	wait->held = held != NULL;
 	wait->woken = true;
 	if (held) {
-		wait->relocks = held->how & ~(uint32_t)(SHIM_HOW_RELOCK - 1);
+		wait->relocks = held->how & SHIM_HOW_RELOCKS;
 		held->how -= wait->relocks;
 		shim_release(t, mutex);
 	}

@@ -316,20 +316,13 @@ static void show(const struct ps_arguments *arguments, const struct inspect *ins
 	arena_free(view.arena);
 }
 
-static bool is_pid(const char *text)
-{
-	size_t digits = strspn(text, "0123456789");
-
-	return digits && digits < 10 && !text[digits];
-}
-
 static void show_target(const struct ps_arguments *arguments, const char *target, struct symbols *symbols,
                         json_t *processes)
 {
 	struct inspect inspect;
 	struct log_set logs;
 
-	if (is_pid(target)) {
+	if (inspect_is_pid(target)) {
 		char *why = inspect_pid(&inspect, atoi(target));
 		if (why)
 			say_usage("%s", why);

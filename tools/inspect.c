@@ -247,6 +247,13 @@ static int open_memory(int32_t pid)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+bool inspect_is_pid(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && digits < 10 && !text[digits];
+}
+
 char *inspect_pid(struct inspect *inspect, int32_t pid)
 {
 	struct places places;

@@ -39,6 +39,9 @@ struct inspect {
 	void *copied;            /* the log, read from memory */
 };
 
+/* The argument is a process id, not a path. */
+bool inspect_is_pid(const char *text);
+
 /* Of a running process. NULL, or why not: one line, to be freed. */
 char *inspect_pid(struct inspect *inspect, int32_t pid);
 /* Of a log file, whose process may still run. */

@@ -92,6 +92,18 @@ struct dt_incident_fact {
 	uint32_t part_count;
 };
 
+/* How a lock was used from one site: struct dt_rec_stat as it was when it was read. */
+struct dt_stat {
+	uint32_t lock, stack;
+	uint64_t acquisitions, samples, hold_total_ns, hold_max_ns, contended, wait_total_ns, wait_max_ns;
+};
+
+struct dt_interval {
+	enum dt_interval_kind kind;
+	uint32_t thread, lock, stack;
+	uint64_t begin_ns, end_ns;
+};
+
 struct dt_process {
 	int32_t pid, ppid;
 	uint64_t start_ns;
@@ -145,6 +157,10 @@ const struct dt_module *dt_facts_module_nth(const struct dt_facts *facts, uint32
 const struct dt_thread *dt_facts_thread_nth(const struct dt_facts *facts, uint32_t index);
 const struct dt_lock *dt_facts_lock_nth(const struct dt_facts *facts, uint32_t index);
 const struct dt_acq *dt_facts_acq_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_stat_count(const struct dt_facts *facts);
+const struct dt_stat *dt_facts_stat_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_interval_count(const struct dt_facts *facts);
+const struct dt_interval *dt_facts_interval_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_incident_count(const struct dt_facts *facts);
 const struct dt_incident_fact *dt_facts_incident_nth(const struct dt_facts *facts, uint32_t index);
 

@@ -56,6 +56,7 @@ enum dt_counter {
 	DT_COUNT_SIGHTINGS_LOST, /* sightings over the bound kept for one acquisition */
 	DT_COUNT_ONLINE_STOPPED, /* 1: the shim's own analysis stopped at its budget; the report is complete */
 	DT_COUNT_THREADS_LOST,
+	DT_COUNT_STATS_LOST,     /* samples and waits without a place: too many locks and sites */
 	DT_COUNTERS
 };
 
@@ -83,6 +84,8 @@ enum dt_rec_type {
 	DT_REC_EXEC,          /* struct dt_rec head only: replaced itself by exec */
 	DT_REC_INCIDENT,      /* struct dt_rec_incident; then `count` struct dt_incident_part */
 	DT_REC_SEM_SIGNAL,    /* struct dt_rec_id: a semaphore that threads post without having waited: no lock */
+	DT_REC_STAT,          /* struct dt_rec_stat: its counters go on changing in place */
+	DT_REC_INTERVAL,      /* struct dt_rec_interval */
 	DT_REC_TYPES
 };
 
@@ -262,6 +265,29 @@ struct dt_rec_incident {
 	uint32_t thread;         /* who saw it: 0 is nobody in particular */
 	uint64_t time_ns;
 	/* struct dt_incident_part parts[count]; */
+};
+
+/* How a lock was used from one site. One acquisition in some is looked at (a sample); its weight is how many
+ * it stands for, so that the sums are unbiased. Waits are all counted. Written by atomic additions. */
+struct dt_rec_stat {
+	struct dt_rec head;
+	uint32_t lock, stack;      /* stack: of the acquisition */
+	uint64_t acquisitions;     /* estimated: the weights of the samples */
+	uint64_t samples;          /* how many were looked at */
+	uint64_t hold_total_ns;    /* estimated: weight times hold */
+	uint64_t hold_max_ns;      /* of the samples */
+	uint64_t contended;        /* calls that had to wait */
+	uint64_t wait_total_ns, wait_max_ns;
+};
+
+enum dt_interval_kind { DT_INTERVAL_HOLD = 1, DT_INTERVAL_WAIT };
+
+/* A sampled hold, or a wait of some length: for a picture of time, not for sums. */
+struct dt_rec_interval {
+	struct dt_rec head;        /* flags: enum dt_interval_kind */
+	uint32_t thread, lock;
+	uint32_t stack, zero;
+	uint64_t begin_ns, end_ns;
 };
 
 #endif
