@@ -7,6 +7,7 @@
 
 #include "advice.h"
 #include "names.h"
+#include "places.h"
 
 const char *words_thread(struct arena *arena, const struct report_thread *thread, uint32_t id)
 {
@@ -34,7 +35,7 @@ const char *words_created(struct arena *arena, const struct report_finding *find
 	const char *where = NULL;
 
 	if (thread->created.count)
-		where = names_frame(arena, &thread->created.frames[0]);
+		where = names_frame(arena, places_find(&thread->created));
 	if (!parent && !where)
 		return "";
 	return arena_printf(arena, ", created%s%s%s%s", parent ? " by " : "",

@@ -1,11 +1,12 @@
 """What a program, or who starts it, may do around the shim: it runs on as without it, and is observed."""
+import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from detect_e2e import SOURCES, ShimCase, brief, cycle, run_detect
+from detect_e2e import DETECT, SOURCES, ShimCase, brief, cycle, run_detect
 
 FIRST_SECOND = cycle("first", "second")
 
@@ -60,6 +61,44 @@ class Sanitizers(ShimCase):
                     self.assertEqual(run_detect(program, "ordered").report["findings"], [])
         if not tried:
             self.skipTest("no compiler with sanitizers")
+
+
+STD_THREADS = """
+#include <atomic>
+#include <mutex>
+#include <thread>
+static std::mutex first, second;
+static std::atomic<int> turn;
+static void nest(std::mutex &held, std::mutex &wanted, int when)
+{
+	while (turn != when)
+		std::this_thread::yield();
+	held.lock(), wanted.lock(), wanted.unlock(), held.unlock();
+	turn++;
+}
+int main()
+{
+	std::thread one([] { nest(first, second, 0); });
+	std::thread two([] { nest(second, first, 1); });
+	one.join(), two.join();
+}
+"""
+
+
+class CppThreads(unittest.TestCase):
+    def test_made_by_std_thread(self):
+        """The place is the program's, not one within the C++ library."""
+        if not shutil.which("g++"):
+            self.skipTest("no C++ compiler")
+        with tempfile.TemporaryDirectory(prefix="detect-e2e-") as folder:
+            source, program = pathlib.Path(folder) / "threads.cc", pathlib.Path(folder) / "threads"
+            source.write_text(STD_THREADS)
+            subprocess.run(["g++", "-g", "-pthread", source, "-o", program], check=True)
+            done = subprocess.run([DETECT, "run", "--", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  timeout=60, env={**os.environ, "TMPDIR": folder})
+        self.assertEqual(done.returncode, 66, done.stderr)
+        for line in (16, 17):
+            self.assertIn(f"created by the main thread at threads.cc:{line} in main", done.stderr.decode())
 
 
 if __name__ == "__main__":
