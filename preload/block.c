@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "fork_held.h"
 #include "identity.h"
 #include "log.h"
 #include "note.h"
@@ -172,6 +173,8 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	int saved = errno;
 	t->busy = 1;
 	b->begin_ns = shim_now_ns();
+	if (wait->op == DT_OP_ACQUIRE)
+		shim_fork_held_check(t, wait->object, wait->how & SHIM_HOW_KIND, wait->context);
 	if (t->board)
 		publish(b, t, t->board);
 	bool go = !b->slot || !may_close_cycle(b) || !shim_waitfor_check(t, b->slot, !b->wait.final);

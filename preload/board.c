@@ -78,12 +78,12 @@ static void begin(void)
 		board = NULL;
 	}
 	if (!board)
-		board = shim_region_map(sizeof *board, true);
+		board = shim_region_map(sizeof *board, false);
 	slot_of_thread = shim_region_map(THREADS_MAX * sizeof *slot_of_thread, true);
 	shim_board = slot_of_thread ? board : NULL;
 }
 
-/* Also in the child of a fork: private memory was wiped there. */
+/* Also in the child of a fork, where private memory begins anew. */
 static void write_head(struct dt_board *board)
 {
 	board->version = DT_BOARD_VERSION;
@@ -99,6 +99,8 @@ void shim_board_open(bool forked)
 	atomic_store(&shim_board_stuck, 0);
 	if (!forked)
 		begin();
+	else if (shim_board && !shared)
+		syscall(SYS_madvise, shim_board, sizeof *shim_board, MADV_DONTNEED);
 	if (shim_board)
 		write_head(shim_board);
 }

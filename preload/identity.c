@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "fork_held.h"
 #include "identity.h"
 #include "log.h"
 #include "misuse.h"
@@ -277,6 +278,7 @@ void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kin
 		return;
 	shim_identity_ended(lock);
 	shim_misuse_forget(lock);
+	shim_fork_held_forget(lock);
 	t->busy = 1;
 	struct lock_slot *slot = slot_of((uintptr_t)lock, true);
 	if (slot) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "fork_held.h"
 #include "identity.h"
 #include "log.h"
 #include "misuse.h"
@@ -99,6 +100,7 @@ static void log_process(void)
 void shim_process_started(bool forked)
 {
 	if (forked) {
+		shim_fork_held_collect();
 		shim_tables_forked();
 		shim_identity_forked();
 		shim_modules_forked();

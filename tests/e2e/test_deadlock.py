@@ -251,6 +251,19 @@ class Misuse(ShimCase):
         self.gives("exit-holding-robust")
         self.gives("exit-unlocks-in-destructor")
 
+    def test_forks(self):
+        self.gives("fork-lock-held", "lock-held-at-fork")
+        self.gives("fork-lock-renewed")
+        self.gives("fork-lock-another")
+        self.gives("fork-with-handlers")
+        run = run_detect("misuse", "fork-lock-held", timeout=30)
+        (finding,) = [f for f in run.report["findings"] if f["rule"] == "lock-held-at-fork"]
+        use, held = finding["events"]
+        self.assertEqual((use["what"], held["what"]), ("use", "hold"))
+        self.assertNotEqual(held["pid"], finding["pid"])
+        self.assertEqual(held["stack"][0]["function"], "holds_at_fork")
+        self.assertIn("fork-lock-held", " ".join(run.report["processes"][0]["argv"]))
+
     def test_conditions(self):
         self.gives("two-mutexes-at-once", "cond-mutex-mismatch")
         self.gives("two-mutexes-in-turn")

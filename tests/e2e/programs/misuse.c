@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdbool.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -327,7 +328,89 @@ static void wait_unlocked(void)
 	pthread_cond_timedwait(&cond, &mutex, &past);
 }
 
-CASES({"unlock-twice", unlock_twice}, {"unlock-once", unlock_once}, {"unlock-rwlock-free", unlock_rwlock_free},
+/* Forks: `mutex` is held by another thread when main forks; the child gives up after a moment. */
+static pthread_barrier_t forking;
+
+static void *holds_at_fork(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	pthread_barrier_wait(&forking);
+	pthread_barrier_wait(&forking);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void fork_and(void (*in_child)(void))
+{
+	pthread_barrier_init(&forking, NULL, 2);
+	pthread_t thread = start(holds_at_fork);
+	pthread_barrier_wait(&forking);
+	pid_t child = fork();
+	if (child == 0) {
+		in_child();
+		_exit(0);
+	}
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	pthread_barrier_wait(&forking);
+	pthread_join(thread, NULL);
+}
+
+static void lock_for_a_moment(void)
+{
+	struct timespec soon;
+
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_sec++;
+	if (pthread_mutex_timedlock(&mutex, &soon) == 0)
+		pthread_mutex_unlock(&mutex);
+}
+
+static void init_then_lock(void)
+{
+	pthread_mutex_init(&mutex, NULL);
+	lock_for_a_moment();
+}
+
+static void lock_another(void)
+{
+	pthread_mutex_lock(&other);
+	pthread_mutex_unlock(&other);
+}
+
+static void before_fork(void) { pthread_mutex_lock(&mutex); }
+static void after_fork(void) { pthread_mutex_unlock(&mutex); }
+
+static void *locks_now_and_then(void *unused)
+{
+	for (int i = 0; i < 200; i++) {
+		uses_mutex(NULL);
+		usleep(100);
+	}
+	return unused;
+}
+
+static void fork_lock_held(void) { fork_and(lock_for_a_moment); }
+static void fork_lock_renewed(void) { fork_and(init_then_lock); }
+static void fork_lock_another(void) { fork_and(lock_another); }
+static void fork_with_handlers(void)
+{
+	CHECK(pthread_atfork(before_fork, after_fork, after_fork) == 0);
+	pthread_t thread = start(locks_now_and_then);
+	for (int i = 0; i < 20; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			lock_for_a_moment();
+			_exit(0);
+		}
+		int status;
+		CHECK(waitpid(child, &status, 0) == child && status == 0);
+	}
+	pthread_join(thread, NULL);
+}
+
+CASES({"fork-lock-held", fork_lock_held}, {"fork-lock-renewed", fork_lock_renewed},
+      {"fork-lock-another", fork_lock_another}, {"fork-with-handlers", fork_with_handlers}, {"unlock-twice", unlock_twice}, {"unlock-once", unlock_once}, {"unlock-rwlock-free", unlock_rwlock_free},
       {"unlock-spin-free", unlock_spin_free}, {"unlock-others", unlock_others},
       {"unlock-others-rwlock", unlock_others_rwlock}, {"unlock-after-wait", unlock_after_wait},
       {"post-by-another", post_by_another}, {"destroy-held", destroy_held}, {"destroy-free", destroy_free},
