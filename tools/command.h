@@ -9,5 +9,6 @@ struct command {
 };
 
 extern const struct command cmd_diff, cmd_ps, cmd_stats, cmd_run, cmd_report, cmd_graph, cmd_explain;
+extern const struct command cmd_diff, cmd_merge, cmd_ps, cmd_run, cmd_report, cmd_graph, cmd_explain;
 
 #endif

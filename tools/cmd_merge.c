@@ -1,0 +1,148 @@
+/* detect merge: one body of facts out of many runs. One log at a time is in memory. */
+#include "command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "logs.h"
+#include "merge_log.h"
+#include "options.h"
+#include "progress.h"
+#include "say.h"
+#include "store.h"
+
+#define TRIES 20 /* when another writer is in the way */
+
+enum { KEY_PREFER_WRITER = 0x100 };
+
+struct merge_arguments {
+	struct log_set logs;
+	const char *output;
+	bool prefer_writer, quiet;
+};
+
+static const struct argp_option rows[] = {
+    {"output", 'o', "OUT", 0,
+     "SQLite file, made if it is not there, or postgresql://... of a database that is", 1},
+    {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
+     "Take every rwlock as one where a waiting writer holds back new readers", 1},
+    {"quiet", 'q', NULL, 0, "Say nothing when all went well", 1},
+    {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct merge_arguments *arguments = state->input;
+	char *why;
+
+	switch (key) {
+	case 'o':
+		arguments->output = value;
+		return 0;
+	case 'q':
+		arguments->quiet = true;
+		return 0;
+	case KEY_PREFER_WRITER:
+		arguments->prefer_writer = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		why = logs_add(&arguments->logs, value);
+		if (why)
+			say_usage("%s", why);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		say_usage("which LOG? See 'detect merge --help'");
+	case ARGP_KEY_END:
+		if (!arguments->output)
+			say_usage("where to? -o facts.db or -o postgresql://HOST/DATABASE; see 'detect merge "
+			          "--help'");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static char *put_rows(struct store *store, struct merge_rows *merged)
+{
+	char *why = store_begin(store);
+
+	for (int table = 0; !why && table < STORE_TABLES; table++)
+		why = store_put(store, (enum store_table)table, merged->at[table], merged->count[table]);
+	if (!why)
+		why = store_commit(store);
+	return why;
+}
+
+static char *put_with_patience(struct store *store, struct merge_rows *merged)
+{
+	for (int try = 1;; try++) {
+		char *why = put_rows(store, merged);
+		if (!why)
+			return NULL;
+		bool again = try < TRIES && store_may_retry(store);
+		store_undo(store);
+		if (!again)
+			return why;
+		free(why);
+		usleep((useconds_t)(1000 * try + getpid() % 1000));
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct argp argp = {
+	    .options = rows,
+	    .parser = parse,
+	    .args_doc = "LOG...",
+	    .doc = "Join what many runs did, of any build and on any machine, by locks and code places. "
+	           "'detect report OUT' then finds the cycles too whose parts come from different runs. "
+	           "Merging a log again changes nothing; many can merge into one OUT at a time.",
+	};
+	struct merge_arguments arguments = {0};
+	struct store *store;
+	size_t acqs = 0, findings = 0;
+
+	logs_open(&arguments.logs);
+	options_parse(&argp, argc, argv, 0, &arguments);
+	char *why = store_open(&store, arguments.output, true);
+	if (why)
+		say_usage("%s", why);
+	if (!arguments.quiet)
+		progress_open();
+	logs_sort(&arguments.logs);
+	struct symbols *symbols = symbols_open();
+	if (!symbols)
+		say_out_of_memory();
+	for (size_t i = 0; !why && i < arguments.logs.count; i++) {
+		struct merge_rows merged;
+
+		progress_show("log", i + 1, arguments.logs.count, arguments.logs.files[i].path);
+		merge_log_read(&merged, &arguments.logs.files[i], &arguments.logs, symbols,
+		               arguments.prefer_writer);
+		why = put_with_patience(store, &merged);
+		acqs += merged.count[STORE_ACQ];
+		findings += merged.findings;
+		merge_log_free(&merged);
+	}
+	progress_close();
+	for (size_t i = 0; i < arguments.logs.notice_count; i++)
+		say("%s", arguments.logs.notices[i]);
+	symbols_close(symbols);
+	store_close(store);
+	if (why)
+		say_usage("%s", why);
+	if (!arguments.quiet)
+		printf("merged %zu log%s (%zu acquisitions, %zu findings) into %s\n", arguments.logs.count,
+		       arguments.logs.count == 1 ? "" : "s", acqs, findings, arguments.output);
+	logs_close(&arguments.logs);
+	return STATUS_OK;
+}
+
+const struct command cmd_merge = {
+    .name = "merge",
+    .summary = "join the facts of many runs into one database",
+    .run = run,
+};

@@ -1,0 +1,260 @@
+/* Numbers and texts under short names, since a database holds many: a frame is an array. */
+#include "finding_json.h"
+
+#include <string.h>
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+json_t *finding_json_stack(struct arena *arena, const struct report_stack *stack)
+{
+	json_t *array = json_array();
+
+	json_push(array, json_boolean(stack->truncated));
+	for (size_t i = 0; i < stack->count; i++) {
+		const struct report_frame *frame = &stack->frames[i];
+		json_t *row = json_array();
+
+		json_push(row, json_text(arena, frame->function));
+		json_push(row, json_text(arena, frame->file));
+		json_push(row, number(frame->line));
+		json_push(row, number(frame->column));
+		json_push(row, json_text(arena, frame->module));
+		json_push(row, number(frame->offset));
+		json_push(row, number(frame->inlined + 2u * frame->inferred));
+		json_push(array, row);
+	}
+	return array;
+}
+
+static json_t *write_lock(struct arena *arena, const struct report_lock *lock)
+{
+	json_t *object = json_object();
+
+	json_put(object, "id", number(lock->id));
+	json_put(object, "name", json_text(arena, lock->name));
+	json_put(object, "class", json_text(arena, lock->class_name));
+	json_put(object, "kind", json_text(arena, lock->kind));
+	json_put(object, "words", json_text(arena, lock->kind_words));
+	json_put(object, "origin", json_text(arena, lock->origin));
+	return object;
+}
+
+static json_t *write_thread(struct arena *arena, const struct report_thread *thread)
+{
+	json_t *object = json_object();
+
+	json_put(object, "id", number(thread->id));
+	json_put(object, "number", number(thread->number));
+	json_put(object, "pid", json_integer(thread->pid));
+	json_put(object, "tid", json_integer(thread->tid));
+	json_put(object, "name", json_text(arena, thread->name));
+	json_put(object, "start", json_text(arena, thread->start));
+	json_put(object, "parent", number(thread->parent));
+	json_put(object, "created", finding_json_stack(arena, &thread->created));
+	return object;
+}
+
+static json_t *write_event(struct arena *arena, const struct report_event *event)
+{
+	json_t *object = json_object(), *holding = json_array();
+
+	for (size_t i = 0; i < event->holding_count; i++)
+		json_push(holding, number(event->holding[i]));
+	json_put(object, "kind", number(event->kind));
+	json_put(object, "thread", number(event->thread));
+	json_put(object, "lock", number(event->lock));
+	json_put(object, "other_thread", number(event->other_thread));
+	json_put(object, "other_lock", number(event->other_lock));
+	json_put(object, "pid", json_integer(event->pid));
+	json_put(object, "since", number(event->since_ns));
+	json_put(object, "op", number(event->op));
+	json_put(object, "mode", number(event->mode));
+	json_put(object, "wait", number(event->wait));
+	json_put(object, "holding", holding);
+	json_put(object, "stack", finding_json_stack(arena, &event->stack));
+	return object;
+}
+
+json_t *finding_json_write(struct arena *arena, const struct report_finding *finding)
+{
+	json_t *object = json_object(), *locks = json_array(), *threads = json_array(),
+	       *events = json_array();
+
+	for (size_t i = 0; i < finding->lock_count; i++)
+		json_push(locks, write_lock(arena, &finding->locks[i]));
+	for (size_t i = 0; i < finding->thread_count; i++)
+		json_push(threads, write_thread(arena, &finding->threads[i]));
+	for (size_t i = 0; i < finding->event_count; i++)
+		json_push(events, write_event(arena, &finding->events[i]));
+	json_put(object, "rule", json_string(finding->rule->name));
+	json_put(object, "level", number(finding->level));
+	json_put(object, "tier", number(finding->tier));
+	json_put(object, "reason", number(finding->reason));
+	json_put(object, "reason_lock", json_text(arena, finding->reason_lock));
+	json_put(object, "happened", json_boolean(finding->happened));
+	json_put(object, "broken", json_boolean(finding->broken));
+	json_put(object, "time", number(finding->time_ns));
+	json_put(object, "count", number(finding->count));
+	json_put(object, "fingerprint", json_text(arena, finding->fingerprint));
+	json_put(object, "message", json_text(arena, finding->message));
+	json_put(object, "advice", json_text(arena, finding->advice));
+	json_put(object, "cycle_locks", number(finding->cycle_lock_count));
+	json_put(object, "locks", locks);
+	json_put(object, "threads", threads);
+	json_put(object, "events", events);
+	return object;
+}
+
+static const char *text_of(struct arena *arena, const json_t *value)
+{
+	return arena_copy(arena, json_string_value(value));
+}
+
+static const char *text_at(struct arena *arena, const json_t *object, const char *key)
+{
+	return text_of(arena, json_object_get(object, key));
+}
+
+static uint64_t number_at(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+/* Below `end`, else 0: what indexes tables of words. */
+static unsigned small_at(const json_t *object, const char *key, unsigned end)
+{
+	uint64_t value = number_at(object, key);
+
+	return value < end ? (unsigned)value : 0;
+}
+
+struct report_stack finding_json_read_stack(struct arena *arena, const json_t *json)
+{
+	size_t size = json_array_size(json);
+	struct report_stack stack = {.count = size ? size - 1 : 0,
+	                             .truncated = json_is_true(json_array_get(json, 0))};
+
+	stack.frames = arena_alloc(arena, stack.count * sizeof(*stack.frames));
+	for (size_t i = 0; i < stack.count; i++) {
+		const json_t *row = json_array_get(json, i + 1);
+		json_int_t flags = json_integer_value(json_array_get(row, 6));
+
+		stack.frames[i] = (struct report_frame){
+		    .function = text_of(arena, json_array_get(row, 0)),
+		    .file = text_of(arena, json_array_get(row, 1)),
+		    .line = (unsigned)json_integer_value(json_array_get(row, 2)),
+		    .column = (unsigned)json_integer_value(json_array_get(row, 3)),
+		    .module = text_of(arena, json_array_get(row, 4)),
+		    .offset = (uint64_t)json_integer_value(json_array_get(row, 5)),
+		    .inlined = flags & 1,
+		    .inferred = flags & 2,
+		};
+	}
+	return stack;
+}
+
+static const char *or_unknown(const char *text)
+{
+	return text ? text : "unknown";
+}
+
+static struct report_lock read_lock(struct arena *arena, const json_t *json)
+{
+	return (struct report_lock){
+	    .id = (uint32_t)number_at(json, "id"),
+	    .name = or_unknown(text_at(arena, json, "name")),
+	    .class_name = or_unknown(text_at(arena, json, "class")),
+	    .kind = or_unknown(text_at(arena, json, "kind")),
+	    .kind_words = or_unknown(text_at(arena, json, "words")),
+	    .origin = text_at(arena, json, "origin"),
+	};
+}
+
+static struct report_thread read_thread(struct arena *arena, const json_t *json)
+{
+	return (struct report_thread){
+	    .id = (uint32_t)number_at(json, "id"),
+	    .number = (uint32_t)number_at(json, "number"),
+	    .pid = (int32_t)number_at(json, "pid"),
+	    .tid = (int32_t)number_at(json, "tid"),
+	    .name = text_at(arena, json, "name"),
+	    .start = text_at(arena, json, "start"),
+	    .parent = (uint32_t)number_at(json, "parent"),
+	    .created = finding_json_read_stack(arena, json_object_get(json, "created")),
+	};
+}
+
+static struct report_event read_event(struct arena *arena, const json_t *json)
+{
+	const json_t *held = json_object_get(json, "holding");
+	size_t count = json_array_size(held);
+	uint32_t *holding = arena_alloc(arena, count * sizeof(*holding));
+
+	for (size_t i = 0; i < count; i++)
+		holding[i] = (uint32_t)json_integer_value(json_array_get(held, i));
+	return (struct report_event){
+	    .kind = (enum dt_event_kind)small_at(json, "kind", DT_EVENT_KINDS),
+	    .thread = (uint32_t)number_at(json, "thread"),
+	    .lock = (uint32_t)number_at(json, "lock"),
+	    .other_thread = (uint32_t)number_at(json, "other_thread"),
+	    .other_lock = (uint32_t)number_at(json, "other_lock"),
+	    .pid = (int32_t)number_at(json, "pid"),
+	    .since_ns = number_at(json, "since"),
+	    .op = (enum dt_op)small_at(json, "op", DT_OPS),
+	    .mode = (enum dt_mode)small_at(json, "mode", DT_MODE_SHARED + 1),
+	    .wait = (enum dt_wait)small_at(json, "wait", DT_WAIT_TRY + 1),
+	    .holding = holding,
+	    .holding_count = count,
+	    .stack = finding_json_read_stack(arena, json_object_get(json, "stack")),
+	};
+}
+
+static void read_lists(struct arena *arena, const json_t *json, struct report_finding *finding)
+{
+	const json_t *locks = json_object_get(json, "locks"), *threads = json_object_get(json, "threads"),
+	             *events = json_object_get(json, "events");
+
+	finding->lock_count = json_array_size(locks);
+	finding->thread_count = json_array_size(threads);
+	finding->event_count = json_array_size(events);
+	finding->locks = arena_alloc(arena, finding->lock_count * sizeof(*finding->locks));
+	finding->threads = arena_alloc(arena, finding->thread_count * sizeof(*finding->threads));
+	finding->events = arena_alloc(arena, finding->event_count * sizeof(*finding->events));
+	for (size_t i = 0; i < finding->lock_count; i++)
+		finding->locks[i] = read_lock(arena, json_array_get(locks, i));
+	for (size_t i = 0; i < finding->thread_count; i++)
+		finding->threads[i] = read_thread(arena, json_array_get(threads, i));
+	for (size_t i = 0; i < finding->event_count; i++)
+		finding->events[i] = read_event(arena, json_array_get(events, i));
+}
+
+bool finding_json_read(struct arena *arena, const json_t *json, struct report_finding *finding)
+{
+	const char *rule_name = json_string_value(json_object_get(json, "rule"));
+	const struct dt_rule *rule = rule_name ? dt_rule_find(rule_name) : NULL;
+
+	if (!rule)
+		return false;
+	*finding = (struct report_finding){
+	    .rule = rule,
+	    .level = (enum dt_level)small_at(json, "level", DT_LEVEL_ERROR + 1),
+	    .tier = (enum dt_tier)small_at(json, "tier", DT_TIER_NOTE + 1),
+	    .reason = (enum dt_reason)small_at(json, "reason", DT_REASONS),
+	    .reason_lock = text_at(arena, json, "reason_lock"),
+	    .happened = json_is_true(json_object_get(json, "happened")),
+	    .broken = json_is_true(json_object_get(json, "broken")),
+	    .time_ns = number_at(json, "time"),
+	    .count = number_at(json, "count"),
+	    .fingerprint = or_unknown(text_at(arena, json, "fingerprint")),
+	    .message = or_unknown(text_at(arena, json, "message")),
+	    .advice = or_unknown(text_at(arena, json, "advice")),
+	};
+	read_lists(arena, json, finding);
+	finding->cycle_lock_count = number_at(json, "cycle_locks");
+	if (finding->cycle_lock_count > finding->lock_count)
+		finding->cycle_lock_count = finding->lock_count;
+	return true;
+}

@@ -1,0 +1,148 @@
+/* The embedded back end. Written in WAL mode, where a commit costs no fsync and readers don't wait; at the
+ * end back to one plain file, unless others still write. */
+#include "store.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "say.h"
+
+#define BUSY_MS 60000 /* for another writer's transaction */
+
+struct sqlite {
+	sqlite3 *db;
+	char *place;
+	sqlite3_stmt *insert[STORE_TABLES];
+	bool created;
+};
+
+static char *complain(const struct sqlite *sqlite)
+{
+	if (sqlite3_errcode(sqlite->db) == SQLITE_NOMEM)
+		say_out_of_memory();
+	return must_printf("%s: %s", sqlite->place, sqlite3_errmsg(sqlite->db));
+}
+
+static char *run(void *state, const char *sql)
+{
+	struct sqlite *sqlite = state;
+
+	return sqlite3_exec(sqlite->db, sql, NULL, NULL, NULL) == SQLITE_OK ? NULL : complain(sqlite);
+}
+
+static char *open_file(void **state, const char *place, bool create)
+{
+	struct sqlite *sqlite = must_realloc(NULL, 1, sizeof(*sqlite));
+	int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	char *why = NULL;
+
+	*sqlite = (struct sqlite){.place = must_printf("%s", place), .created = create};
+	*state = sqlite;
+	if (sqlite3_open_v2(place, &sqlite->db, flags, NULL) != SQLITE_OK)
+		return complain(sqlite);
+	sqlite3_busy_timeout(sqlite->db, BUSY_MS);
+	if (create) {
+		why = run(sqlite, "PRAGMA journal_mode=WAL");
+		if (!why)
+			why = run(sqlite, "PRAGMA synchronous=NORMAL");
+	}
+	return why;
+}
+
+static void close_file(void *state)
+{
+	struct sqlite *sqlite = state;
+
+	for (int i = 0; i < STORE_TABLES; i++)
+		sqlite3_finalize(sqlite->insert[i]);
+	if (sqlite->created) {
+		sqlite3_busy_timeout(sqlite->db, 0);
+		free(run(sqlite, "PRAGMA journal_mode=DELETE"));
+	}
+	sqlite3_close(sqlite->db);
+	free(sqlite->place);
+	free(sqlite);
+}
+
+static char *prepare(struct sqlite *sqlite, enum store_table table)
+{
+	const struct store_schema *schema = &store_schemas[table];
+	char *head = store_insert_head(schema), *tail = store_insert_tail(schema);
+	char marks[2 * STORE_COLUMNS_MAX + 1] = "";
+
+	for (size_t i = 0; schema->columns[i].name; i++)
+		strcat(marks, i ? ",?" : "?");
+	char *sql = must_printf("%sVALUES (%s)%s", head, marks, tail);
+	int result =
+	    sqlite3_prepare_v3(sqlite->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &sqlite->insert[table], NULL);
+	free(head);
+	free(tail);
+	free(sql);
+	return result == SQLITE_OK ? NULL : complain(sqlite);
+}
+
+static char *put(void *state, enum store_table table, const struct store_row *rows, size_t count)
+{
+	struct sqlite *sqlite = state;
+	const struct store_column *columns = store_schemas[table].columns;
+	char *why = sqlite->insert[table] ? NULL : prepare(sqlite, table);
+
+	for (size_t r = 0; !why && r < count; r++) {
+		sqlite3_stmt *insert = sqlite->insert[table];
+		for (int c = 0; columns[c].name; c++) {
+			const struct store_value *value = &rows[r].values[c];
+			if (columns[c].is_text)
+				sqlite3_bind_text(insert, c + 1, value->text, -1, SQLITE_STATIC);
+			else
+				sqlite3_bind_int64(insert, c + 1, value->number);
+		}
+		if (sqlite3_step(insert) != SQLITE_DONE)
+			why = complain(sqlite);
+		sqlite3_reset(insert);
+	}
+	return why;
+}
+
+static char *read_rows(void *state, const char *sql, enum store_table table, store_visit *visit,
+                       void *context)
+{
+	struct sqlite *sqlite = state;
+	struct store_row row = {0};
+	sqlite3_stmt *select;
+	int result;
+
+	if (sqlite3_prepare_v2(sqlite->db, sql, -1, &select, NULL) != SQLITE_OK)
+		return complain(sqlite);
+	while ((result = sqlite3_step(select)) == SQLITE_ROW) {
+		for (int c = 0; c < sqlite3_column_count(select) && c < STORE_COLUMNS_MAX; c++) {
+			bool is_text = table == STORE_TABLES || store_schemas[table].columns[c].is_text;
+			row.values[c].text = is_text ? (const char *)sqlite3_column_text(select, c) : NULL;
+			row.values[c].number = is_text ? 0 : sqlite3_column_int64(select, c);
+		}
+		visit(context, &row);
+	}
+	char *why = result == SQLITE_DONE ? NULL : complain(sqlite);
+	sqlite3_finalize(select);
+	return why;
+}
+
+static bool may_retry(const void *state)
+{
+	const struct sqlite *sqlite = state;
+	int code = sqlite3_errcode(sqlite->db);
+
+	return code == SQLITE_BUSY || code == SQLITE_LOCKED;
+}
+
+const struct store_backend store_sqlite = {
+    .open = open_file,
+    .close = close_file,
+    .run = run,
+    .put = put,
+    .read = read_rows,
+    .may_retry = may_retry,
+    .begin = "BEGIN IMMEDIATE",
+    .table_end = " WITHOUT ROWID",
+};
