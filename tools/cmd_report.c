@@ -3,13 +3,26 @@
 
 #include <stdlib.h>
 
+#include "arena.h"
+#include "merged.h"
 #include "options.h"
 #include "say.h"
 
 struct report_arguments {
 	struct report_options options;
 	struct log_set logs;
+	struct store *store; /* merged facts instead of logs */
 };
+
+static char *add_argument(struct report_arguments *arguments, const char *place)
+{
+	if (!arguments->store && !store_is_place(place))
+		return logs_add(&arguments->logs, place);
+	if (arguments->store || arguments->logs.count)
+		return must_printf("%s: merged facts are reported alone; 'detect merge' adds logs to them",
+		                   place);
+	return store_open(&arguments->store, place, false);
+}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -20,7 +33,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		state->child_inputs[0] = &arguments->options;
 		return 0;
 	case ARGP_KEY_ARG: {
-		char *why = logs_add(&arguments->logs, value);
+		char *why = add_argument(arguments, value);
 		if (why)
 			say_usage("%s", why);
 		return 0;
@@ -38,10 +51,12 @@ static int run(int argc, char **argv)
 	static const struct argp argp = {
 	    .parser = parse,
 	    .args_doc = "LOG...",
-	    .doc = "Report again from recorded logs. A LOG is a file or a folder of them.",
+	    .doc = "Report again from recorded logs. A LOG is a file or a folder of them, or what 'detect "
+	           "merge' "
+	           "made of many: a file or a postgresql:// URL.",
 	    .children = children,
 	};
-	struct report_arguments arguments;
+	struct report_arguments arguments = {0};
 
 	options_init(&arguments.options);
 	logs_open(&arguments.logs);
@@ -55,6 +70,9 @@ static int run(int argc, char **argv)
 	};
 	options_open_progress(&arguments.options);
 	struct report_builder *builder = report_open(&settings);
+	char *why = arguments.store ? merged_report(builder, arguments.store) : NULL;
+	if (why)
+		say_usage("%s", why);
 	const struct report *report = report_of_logs(builder, &arguments.logs, arguments.options.suppressions,
 	                                             arguments.options.baseline);
 	options_say_notices(&arguments.options, report);
@@ -63,6 +81,7 @@ static int run(int argc, char **argv)
 		status = options_status(&arguments.options, report, STATUS_OK);
 	report_close(builder);
 	logs_close(&arguments.logs);
+	store_close(arguments.store);
 	options_close(&arguments.options);
 	return status;
 }

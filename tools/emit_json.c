@@ -81,6 +81,8 @@ static json_t *event_object(struct arena *arena, const struct report_event *even
 		json_put(object, "other_lock", json_integer(event->other_lock));
 	if (event->pid)
 		json_put(object, "pid", json_integer(event->pid));
+	if (event->run)
+		json_put(object, "run", json_text(arena, event->run));
 	if (event->since_ns)
 		json_put(object, "since_ns", json_integer((json_int_t)event->since_ns));
 	json_put(object, "mode", json_string(event->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
@@ -155,6 +157,8 @@ json_t *emit_json_finding(struct arena *arena, const struct report *report,
 	         finding->reason ? json_string(dt_reason_name(finding->reason)) : json_null());
 	json_put(object, "known", json_boolean(finding->known));
 	json_put(object, "count", json_integer((json_int_t)finding->count));
+	if (finding->run_count)
+		json_put(object, "runs", json_integer((json_int_t)finding->run_count));
 	json_put(object, "locks", locks);
 	json_put(object, "threads", threads);
 	json_put(object, "events", events);

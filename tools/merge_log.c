@@ -81,6 +81,7 @@ static int64_t stack_key(struct merge *merge, uint32_t id)
 		const struct report_frame *frame = &stack.frames[i];
 		if (frame->function) {
 			hash = hash_string(hash, frame->function);
+			hash = hash_number(hash, frame->line);
 			continue;
 		}
 		hash = hash_string(hash, frame->module ? module_name(merge->arena, frame->module) : NULL);
@@ -119,17 +120,30 @@ static const char *lock_scope(struct merge *merge, const struct dt_lock *lock)
 	return frame && frame->module ? module_name(merge->arena, frame->module) : "";
 }
 
-/* A name of an object tells it from others of its class; words about where it was made do not. */
-static const char *lock_identity(const struct report_lock *named)
+/* A name of an object tells it from others of its class; words about where it was made do not. A global
+ * without a symbol is what lies there in this build of its module. */
+static const char *lock_identity(struct merge *merge, const struct dt_lock *lock,
+                                 const struct report_lock *named)
 {
 	const char *name = named->name, *class_name = named->class_name;
+	const struct dt_module *module = NULL;
+	uint64_t build = HASH_START;
 
 	while (*name && *name == *class_name) {
 		if (*name++ == '[')
 			name += strspn(name, "0123456789");
 		class_name++;
 	}
-	return *name || *class_name ? named->class_name : named->name;
+	if (!*name && !*class_name)
+		return named->name;
+	if (lock->place != DT_PLACE_HEAP && lock->place != DT_PLACE_STACK)
+		module = dt_facts_module_at(merge->facts, lock->address, lock->order);
+	if (!module || lock->flags & DT_LOCK_CLASS)
+		return named->class_name;
+	for (uint32_t i = 0; i < module->build_id_bytes; i++)
+		build = hash_byte(build, module->build_id[i]);
+	return arena_printf(merge->arena, "%llx+%llx", (unsigned long long)hash_end(build),
+	                    (unsigned long long)(lock->address - module->bias));
 }
 
 static int64_t lock_key(struct merge *merge, uint32_t id)
@@ -140,7 +154,7 @@ static int64_t lock_key(struct merge *merge, uint32_t id)
 	if (known || !lock)
 		return known ? known->key : 0;
 	struct report_lock named = names_lock(merge->resolve, id);
-	const char *identity = lock_identity(&named);
+	const char *identity = lock_identity(merge, lock, &named);
 	uint64_t hash = hash_number(HASH_START, (uint64_t)lock->kind);
 	hash = hash_string(hash, lock_scope(merge, lock));
 	int64_t key = hash_end(hash_string(hash, identity));
@@ -369,7 +383,7 @@ void merge_log_read(struct merge_rows *rows, const struct log_file *log, const s
 		                                 "%s: corrupt at offset %llu; what came before it is merged",
 		                                 log->path, (unsigned long long)bad_offset));
 	const struct dt_process *process = dt_facts_process(merge.facts);
-	merge.program = program_name(process);
+	merge.program = arena_copy(merge.arena, program_name(process));
 	merge.run = run_key(process);
 	merge.resolve = resolve_open(merge.facts, symbols, merge.arena);
 	merge.peers = peers_open(logs, symbols, merge.arena);

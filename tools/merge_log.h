@@ -1,7 +1,7 @@
 /* merge_log.h: one run's log into rows of the store: what it did, in terms that other runs share.
  *
  *   lock     a global by its name and where it is defined; any other by its class name and where it was made
- *   stack    its functions, without lines and addresses
+ *   stack    its functions and lines, without paths and addresses
  *   role     what a thread was started to do; all main threads are one role
  *   phase    how a segment lies to the run's other roles: before they start, after they end, or during
  *

@@ -12,6 +12,7 @@
 struct role {
 	struct merge_role role;
 	uint32_t first[THREADS_MAX], last[THREADS_MAX]; /* segments */
+	bool ended[THREADS_MAX];                        /* the thread did: `last` is its last */
 	size_t thread_count;
 };
 
@@ -23,7 +24,7 @@ struct merge_phase {
 	size_t role_count;
 	struct merge_relations *relations;
 	size_t relation_count;
-	struct merge_id *last;    /* by thread: its last segment that was seen */
+	struct merge_id *last;    /* by thread: its last segment that is known */
 	struct merge_id *threads; /* by thread: its role's key */
 	struct merge_id *phases;  /* by segment: its relations' key */
 	struct merge_id *known;   /* by relations' key */
@@ -34,18 +35,34 @@ static int64_t role_key(const char *start)
 	return hash_end(hash_string(HASH_START, start));
 }
 
-static void find_last_segments(struct merge_phase *phase)
+static uint32_t largest_segment(const struct merge_phase *phase)
 {
+	uint32_t largest = 0;
+
 	for (uint32_t i = 0; i < dt_facts_acq_count(phase->facts); i++) {
 		const struct dt_acq *acq = dt_facts_acq_nth(phase->facts, i);
-		for (uint32_t s = 0; s < acq->segment_count; s++) {
-			const struct dt_segment *segment = dt_facts_segment(phase->facts, acq->segments[s]);
-			struct merge_id *last = segment ? merge_ids_find(phase->last, segment->thread) : NULL;
-			if (last && last->key < segment->id)
-				last->key = segment->id;
-			else if (segment && !last)
-				merge_ids_add(&phase->last, phase->arena, segment->thread, segment->id);
-		}
+		for (uint32_t s = 0; s < acq->segment_count; s++)
+			largest = acq->segments[s] > largest ? acq->segments[s] : largest;
+	}
+	for (uint32_t i = 0; i < dt_facts_thread_count(phase->facts); i++) {
+		uint32_t first = dt_facts_thread_nth(phase->facts, i)->first_segment;
+		largest = first > largest ? first : largest;
+	}
+	return largest;
+}
+
+/* Ids grow along must-happen-before. */
+static void find_last_segments(struct merge_phase *phase)
+{
+	uint32_t largest = largest_segment(phase);
+
+	for (uint32_t id = 1; id <= largest && id <= DT_ID_MAX; id++) {
+		const struct dt_segment *segment = dt_facts_segment(phase->facts, id);
+		struct merge_id *last = segment ? merge_ids_find(phase->last, segment->thread) : NULL;
+		if (last)
+			last->key = id;
+		else if (segment)
+			merge_ids_add(&phase->last, phase->arena, segment->thread, id);
 	}
 }
 
@@ -73,6 +90,7 @@ static void add_thread(struct merge_phase *phase, const struct dt_thread *thread
 	if (role->thread_count == THREADS_MAX)
 		return;
 	role->first[role->thread_count] = thread->first_segment;
+	role->ended[role->thread_count] = thread->ended;
 	role->last[role->thread_count++] = last ? (uint32_t)last : thread->first_segment;
 }
 
@@ -124,7 +142,7 @@ static char relation_to(struct merge_phase *phase, uint32_t segment, const struc
 
 	for (size_t i = 0; i < role->thread_count; i++) {
 		before += dt_facts_happens_before(phase->facts, segment, role->first[i]);
-		after += dt_facts_happens_before(phase->facts, role->last[i], segment);
+		after += role->ended[i] && dt_facts_happens_before(phase->facts, role->last[i], segment);
 	}
 	return before == role->thread_count ? 'b' : after == role->thread_count ? 'a' : 'd';
 }

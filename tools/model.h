@@ -55,6 +55,7 @@ struct report_event {
 	uint32_t other_thread; /* the thread that is joined; 0: none */
 	uint32_t other_lock;   /* condition waits: the mutex, where it matters; 0: none */
 	int32_t pid;           /* whose ids these are; 0: the finding's process's */
+	const char *run;       /* merged facts: the run that it is from; NULL: the finding's process's */
 	uint64_t since_ns;     /* when it began; 0: not known */
 	enum dt_op op;
 	enum dt_mode mode;
@@ -89,6 +90,7 @@ struct report_finding {
 	uint64_t time_ns; /* when it happened; 0: not known */
 	size_t process;   /* index: where it was seen first */
 	uint64_t count;
+	size_t run_count; /* merged facts: runs that show all of it; 0: none alone does, or there was one */
 	const char *fingerprint;
 	const char *message;       /* one sentence */
 	const char *advice;        /* what to change */

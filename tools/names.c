@@ -143,6 +143,8 @@ struct report_lock names_lock(struct resolve *resolve, uint32_t id)
 	struct arena *arena = resolve_arena(resolve);
 	struct report_lock named = {.id = id, .kind = "unknown", .kind_words = "lock"};
 
+	if (resolve_get_source(resolve))
+		return resolve_get_source(resolve)->lock(resolve_get_source(resolve)->context, id);
 	if (!lock) {
 		named.name = arena_printf(arena, "lock %u", id);
 		named.class_name = "lock";

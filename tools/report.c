@@ -93,18 +93,35 @@ static const char *program_name(struct arena *arena, const struct dt_process *pr
 	return "unknown program";
 }
 
+struct arena *report_arena(const struct report_builder *builder)
+{
+	return builder->arena;
+}
+
+const struct report_settings *report_get_settings(const struct report_builder *builder)
+{
+	return &builder->settings;
+}
+
+struct report_process *report_add_process(struct report_builder *builder, size_t *index)
+{
+	struct report *report = &builder->report;
+
+	report->processes =
+	    must_realloc(report->processes, report->process_count + 1, sizeof(*report->processes));
+	*index = report->process_count++;
+	return &report->processes[*index];
+}
+
 static struct report_process *add_process(struct report_builder *builder, const struct dt_facts *facts)
 {
 	const struct dt_process *process = dt_facts_process(facts);
-	struct report *report = &builder->report;
-	size_t argc = process->argv ? process->argc : 0;
+	size_t argc = process->argv ? process->argc : 0, index;
 	const char **argv = arena_alloc(builder->arena, (argc + 1) * sizeof(*argv));
 
 	for (size_t i = 0; i < argc; i++)
 		argv[i] = arena_copy(builder->arena, process->argv[i]);
-	report->processes =
-	    must_realloc(report->processes, report->process_count + 1, sizeof(*report->processes));
-	struct report_process *added = &report->processes[report->process_count++];
+	struct report_process *added = report_add_process(builder, &index);
 	*added = (struct report_process){
 	    .pid = process->pid,
 	    .ppid = process->ppid,
@@ -122,31 +139,50 @@ static struct report_process *add_process(struct report_builder *builder, const 
 	return added;
 }
 
+static const char *merge_key(struct arena *arena, const char *fingerprint, bool filtered, const char *program)
+{
+	return arena_printf(arena, "%s %d %s", fingerprint, filtered, program);
+}
+
+void report_add_finding(struct report_builder *builder, const struct report_finding *finding)
+{
+	const char *program = builder->report.processes[finding->process].program;
+	const char *key = merge_key(builder->arena, finding->fingerprint, finding->filtered, program);
+	struct merged *merged;
+
+	HASH_FIND_STR(builder->merged, key, merged);
+	if (!merged) {
+		merged = arena_alloc(builder->arena, sizeof(*merged));
+		merged->key = key;
+		merged->finding = *finding;
+		HASH_ADD_KEYPTR(hh, builder->merged, merged->key, strlen(merged->key), merged);
+		return;
+	}
+	uint64_t count = merged->finding.count + finding->count;
+	if (finding->level > merged->finding.level)
+		merged->finding = *finding;
+	merged->finding.count = count;
+}
+
+const struct report_finding *report_find(const struct report_builder *builder, const char *fingerprint,
+                                         size_t process)
+{
+	const char *program = builder->report.processes[process].program;
+	const struct merged *merged;
+	const char *key = merge_key(builder->arena, fingerprint, false, program);
+
+	HASH_FIND_STR(builder->merged, key, merged);
+	return merged ? &merged->finding : NULL;
+}
+
 static void merge_finding(void *context, const struct dt_finding *found)
 {
 	struct report_builder *builder = context;
 
 	progress_show("names and lines of finding", HASH_COUNT(builder->merged) + 1, 0, NULL);
 	struct report_finding finding = finding_resolve(builder->resolve, builder->peers, found);
-	size_t process = builder->report.process_count - 1;
-	const char *program = builder->report.processes[process].program;
-	const char *key =
-	    arena_printf(builder->arena, "%s %d %s", finding.fingerprint, finding.filtered, program);
-	struct merged *merged;
-
-	finding.process = process;
-	HASH_FIND_STR(builder->merged, key, merged);
-	if (!merged) {
-		merged = arena_alloc(builder->arena, sizeof(*merged));
-		merged->key = key;
-		merged->finding = finding;
-		HASH_ADD_KEYPTR(hh, builder->merged, merged->key, strlen(merged->key), merged);
-		return;
-	}
-	uint64_t count = merged->finding.count + finding.count;
-	if (finding.level > merged->finding.level)
-		merged->finding = finding;
-	merged->finding.count = count;
+	finding.process = builder->report.process_count - 1;
+	report_add_finding(builder, &finding);
 }
 
 static void analyse(struct report_builder *builder, struct dt_facts *facts, const char *who)

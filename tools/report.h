@@ -33,6 +33,16 @@ void report_add(struct report_builder *builder, const struct log_file *log);
 const struct report *report_of_logs(struct report_builder *builder, struct log_set *logs,
                                     struct suppressions *suppressions, struct baseline *baseline);
 
+/* What merged.c adds, which has its facts from a database: a process, to be filled in, and its index; and a
+ * finding, whose strings are in the report's arena. */
+struct report_process *report_add_process(struct report_builder *builder, size_t *index);
+void report_add_finding(struct report_builder *builder, const struct report_finding *finding);
+/* By fingerprint and the program of a process; NULL: none yet. */
+const struct report_finding *report_find(const struct report_builder *builder, const char *fingerprint,
+                                         size_t process);
+struct arena *report_arena(const struct report_builder *builder);
+const struct report_settings *report_get_settings(const struct report_builder *builder);
+
 /* A line about what limits the report. Copied. */
 void report_add_notice(struct report_builder *builder, const char *notice);
 

@@ -20,6 +20,7 @@ struct resolve {
 	struct dt_facts *facts;
 	struct symbols *symbols;
 	struct arena *arena;
+	struct resolve_source source; /* without functions: from symbols */
 	struct kept_stack *stacks;
 };
 
@@ -29,6 +30,20 @@ struct resolve *resolve_open(struct dt_facts *facts, struct symbols *symbols, st
 
 	*resolve = (struct resolve){.facts = facts, .symbols = symbols, .arena = arena};
 	return resolve;
+}
+
+struct resolve *resolve_open_source(struct dt_facts *facts, const struct resolve_source *source,
+                                    struct arena *arena)
+{
+	struct resolve *resolve = resolve_open(facts, NULL, arena);
+
+	resolve->source = *source;
+	return resolve;
+}
+
+const struct resolve_source *resolve_get_source(const struct resolve *resolve)
+{
+	return resolve->source.stack ? &resolve->source : NULL;
 }
 
 void resolve_close(struct resolve *resolve)
@@ -110,7 +125,8 @@ struct report_stack resolve_stack(struct resolve *resolve, uint32_t id)
 	if (!kept) {
 		kept = arena_alloc(resolve->arena, sizeof(*kept));
 		kept->id = id;
-		kept->stack = resolve_frames(resolve, stack);
+		kept->stack = resolve->source.stack ? resolve->source.stack(resolve->source.context, id)
+		                                    : resolve_frames(resolve, stack);
 		HASH_ADD(hh, resolve->stacks, id, sizeof(kept->id), kept);
 	}
 	return kept->stack;
@@ -157,6 +173,8 @@ struct report_thread resolve_thread(struct resolve *resolve, uint32_t id)
 {
 	const struct dt_thread *thread = dt_facts_thread(resolve->facts, id);
 
+	if (resolve->source.thread)
+		return resolve->source.thread(resolve->source.context, id);
 	if (!thread)
 		return (struct report_thread){.id = id};
 	return (struct report_thread){

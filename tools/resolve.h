@@ -12,8 +12,21 @@
 
 struct resolve;
 
+/* Where strings come from when they are known already (merged facts): called once an id. */
+struct resolve_source {
+	void *context;
+	struct report_stack (*stack)(void *context, uint32_t id);
+	struct report_lock (*lock)(void *context, uint32_t id);
+	struct report_thread (*thread)(void *context, uint32_t id);
+};
+
 /* `facts` are settled; they and `symbols` outlive the resolver. */
 struct resolve *resolve_open(struct dt_facts *facts, struct symbols *symbols, struct arena *arena);
+/* From a source, which is copied, instead of from symbols. */
+struct resolve *resolve_open_source(struct dt_facts *facts, const struct resolve_source *source,
+                                    struct arena *arena);
+/* NULL: from symbols. */
+const struct resolve_source *resolve_get_source(const struct resolve *resolve);
 void resolve_close(struct resolve *resolve);
 
 struct arena *resolve_arena(const struct resolve *resolve);

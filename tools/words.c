@@ -59,8 +59,8 @@ static const char *since_words(struct arena *arena, const struct report_finding 
 	return arena_printf(arena, " for %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
 }
 
-const char *words_event(struct arena *arena, const struct report_finding *finding,
-                        const struct report_event *event)
+static const char *event_words(struct arena *arena, const struct report_finding *finding,
+                               const struct report_event *event)
 {
 	static const char *const waits[] = {[DT_WAIT_FOREVER] = "",
 	                                    [DT_WAIT_TIMED] = " with a time limit",
@@ -101,6 +101,19 @@ const char *words_event(struct arena *arena, const struct report_finding *findin
 		break;
 	}
 	return arena_printf(arena, "%s %s here:", dt_event_name(event->kind), lock);
+}
+
+const char *words_event(struct arena *arena, const struct report_finding *finding,
+                        const struct report_event *event)
+{
+	const char *words = event_words(arena, finding, event);
+	size_t length = strlen(words);
+	bool colon = length && words[length - 1] == ':';
+
+	if (!event->run)
+		return words;
+	return arena_printf(arena, "%.*s, in run %s%s", (int)(length - colon), words, event->run,
+	                    colon ? ":" : "");
 }
 
 const char *words_step(struct arena *arena, const struct report_finding *finding,
