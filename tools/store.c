@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "arena.h"
 
@@ -31,10 +32,13 @@ bool store_is_place(const char *place)
 {
 	static const char magic[] = "SQLite format 3";
 	char head[sizeof(magic)];
+	struct stat st;
 	FILE *file;
 
 	if (is_url(place))
 		return true;
+	if (stat(place, &st) < 0 || !S_ISREG(st.st_mode)) /* a FIFO would hang us */
+		return false;
 	file = fopen(place, "re");
 	bool ours = file && fread(head, sizeof(head), 1, file) == 1 && memcmp(head, magic, sizeof(head)) == 0;
 	if (file)
