@@ -1,4 +1,6 @@
-/* detect merge: one body of facts out of many runs. One log at a time is in memory. */
+/* detect merge: one body of facts out of many runs. One log at a time is in memory, and rows until there are
+ * enough of them for a transaction: a database writes many in the order of their keys far faster than one by
+ * one. */
 #include "command.h"
 
 #include <stdio.h>
@@ -14,7 +16,9 @@
 #include "say.h"
 #include "store.h"
 
-#define TRIES 20 /* when another writer is in the way */
+#define TRIES 20            /* when another writer is in the way */
+#define BATCH 100000        /* rows of a transaction, or one log's */
+#define KNOWN_STACKS 200000 /* then the symbols' memory starts anew */
 
 enum { KEY_PREFER_WRITER = 0x100 };
 
@@ -91,6 +95,44 @@ static char *put_with_patience(struct store *store, struct merge_rows *merged)
 	}
 }
 
+static struct symbols *open_symbols(void)
+{
+	struct symbols *symbols = symbols_open();
+
+	if (!symbols)
+		say_out_of_memory();
+	return symbols;
+}
+
+static char *merge_logs(struct store *store, const struct merge_arguments *arguments)
+{
+	const struct log_set *logs = &arguments->logs;
+	struct symbols *symbols = open_symbols();
+	struct merge_rows merged;
+	size_t stacks = 0;
+	char *why = NULL;
+
+	merge_rows_open(&merged);
+	for (size_t i = 0; !why && i < logs->count; i++) {
+		progress_show("log", i + 1, logs->count, logs->files[i].path);
+		merge_log_read(&merged, &logs->files[i], logs, symbols, arguments->prefer_writer);
+		if (i + 1 < logs->count && merge_rows_total(&merged) < BATCH)
+			continue;
+		why = put_with_patience(store, &merged);
+		stacks += merged.count[STORE_STACK];
+		merge_rows_close(&merged);
+		merge_rows_open(&merged);
+		if (stacks > KNOWN_STACKS) {
+			symbols_close(symbols);
+			symbols = open_symbols();
+			stacks = 0;
+		}
+	}
+	merge_rows_close(&merged);
+	symbols_close(symbols);
+	return why;
+}
+
 static int run(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -103,7 +145,6 @@ static int run(int argc, char **argv)
 	};
 	struct merge_arguments arguments = {0};
 	struct store *store;
-	size_t acqs = 0, findings = 0;
 
 	logs_open(&arguments.logs);
 	options_parse(&argp, argc, argv, 0, &arguments);
@@ -113,30 +154,15 @@ static int run(int argc, char **argv)
 	if (!arguments.quiet)
 		progress_open();
 	logs_sort(&arguments.logs);
-	struct symbols *symbols = symbols_open();
-	if (!symbols)
-		say_out_of_memory();
-	for (size_t i = 0; !why && i < arguments.logs.count; i++) {
-		struct merge_rows merged;
-
-		progress_show("log", i + 1, arguments.logs.count, arguments.logs.files[i].path);
-		merge_log_read(&merged, &arguments.logs.files[i], &arguments.logs, symbols,
-		               arguments.prefer_writer);
-		why = put_with_patience(store, &merged);
-		acqs += merged.count[STORE_ACQ];
-		findings += merged.findings;
-		merge_log_free(&merged);
-	}
+	why = merge_logs(store, &arguments);
 	progress_close();
 	for (size_t i = 0; i < arguments.logs.notice_count; i++)
 		say("%s", arguments.logs.notices[i]);
-	symbols_close(symbols);
 	store_close(store);
 	if (why)
 		say_usage("%s", why);
 	if (!arguments.quiet)
-		printf("merged %zu log%s (%zu acquisitions, %zu findings) into %s\n", arguments.logs.count,
-		       arguments.logs.count == 1 ? "" : "s", acqs, findings, arguments.output);
+		printf("merged %zu log%s\n", arguments.logs.count, arguments.logs.count == 1 ? "" : "s");
 	logs_close(&arguments.logs);
 	return STATUS_OK;
 }

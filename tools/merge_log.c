@@ -366,10 +366,30 @@ static void analyse(struct merge *merge, const char *who, bool prefer_writer)
 		                         who));
 }
 
+void merge_rows_open(struct merge_rows *rows)
+{
+	*rows = (struct merge_rows){.arena = arena_new()};
+}
+
+void merge_rows_close(struct merge_rows *rows)
+{
+	for (int i = 0; i < STORE_TABLES; i++)
+		free(rows->at[i]);
+	arena_free(rows->arena);
+}
+
+size_t merge_rows_total(const struct merge_rows *rows)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < STORE_TABLES; i++)
+		total += rows->count[i];
+	return total;
+}
+
 void merge_log_read(struct merge_rows *rows, const struct log_file *log, const struct log_set *logs,
                     struct symbols *symbols, bool prefer_writer)
 {
-	*rows = (struct merge_rows){.arena = arena_new()};
 	struct merge merge = {.rows = rows, .arena = rows->arena, .notices = json_array()};
 	uint64_t bad_offset = 0;
 
@@ -391,7 +411,6 @@ void merge_log_read(struct merge_rows *rows, const struct log_file *log, const s
 	const char *who = arena_printf(merge.arena, "%s (pid %d)", merge.program, process->pid);
 	notices_of_facts(merge.facts, who, merge.arena, take_notice, &merge);
 	analyse(&merge, who, prefer_writer);
-	rows->findings = rows->count[STORE_FINDING];
 	add_acqs(&merge);
 	add_phases(&merge);
 	add_run(&merge, log);
@@ -404,11 +423,4 @@ void merge_log_read(struct merge_rows *rows, const struct log_file *log, const s
 	merge_ids_free(&merge.lock_rows);
 	merge_ids_free(&merge.finding_rows);
 	dt_facts_free(merge.facts);
-}
-
-void merge_log_free(struct merge_rows *rows)
-{
-	for (int i = 0; i < STORE_TABLES; i++)
-		free(rows->at[i]);
-	arena_free(rows->arena);
 }

@@ -8,7 +8,7 @@
  * So the same code has the same rows in another run, build or machine. Several locks of one run that share a
  * row make it plural: it stands for a class. Two threads of one role at a time make the role plural.
  *
- * Memory: the rows' until merge_log_free. Threads: one. Failure: only the lack of memory, which ends the
+ * Memory: the rows' until merge_rows_close. Threads: one. Failure: only the lack of memory, which ends the
  * command. */
 #ifndef TOOLS_MERGE_LOG_H
 #define TOOLS_MERGE_LOG_H
@@ -21,12 +21,15 @@ struct merge_rows {
 	struct store_row *at[STORE_TABLES];
 	size_t count[STORE_TABLES], room[STORE_TABLES];
 	struct arena *arena; /* the texts' */
-	size_t findings;
 };
 
-/* `logs`: where findings between processes look up the others; may be NULL. */
+void merge_rows_open(struct merge_rows *rows);
+void merge_rows_close(struct merge_rows *rows);
+/* Rows of all tables. */
+size_t merge_rows_total(const struct merge_rows *rows);
+
+/* Add a log's. `logs`: where findings between processes look up the others; may be NULL. */
 void merge_log_read(struct merge_rows *rows, const struct log_file *log, const struct log_set *logs,
                     struct symbols *symbols, bool prefer_writer);
-void merge_log_free(struct merge_rows *rows);
 
 #endif

@@ -100,7 +100,7 @@ static char *create_table(struct store *store, const struct store_schema *schema
 }
 
 /* The version is a row of a table of its own, so that a later detect can tell. */
-static const struct store_schema meta = {"detect_meta", {{"name", true}, {"value", true}}, 1, "NOTHING"};
+static const struct store_schema meta = {"detect_meta", {{"name", true}, {"value", true}}, 1, 0, "NOTHING"};
 
 static char *create_tables(struct store *store)
 {
@@ -201,14 +201,17 @@ bool store_may_retry(const struct store *store)
 	return store->backend->may_retry(store->state);
 }
 
-/* By the key's up to three numbers. */
-static int compare_rows(const void *left, const void *right)
+/* By key, then rank. */
+static int compare_rows(const void *left, const void *right, void *context)
 {
 	const struct store_row *a = left, *b = right;
+	const struct store_schema *schema = context;
 
-	for (size_t i = 0; i < 3; i++)
-		if (a->values[i].number != b->values[i].number)
-			return a->values[i].number < b->values[i].number ? -1 : 1;
+	for (size_t i = 0; i <= schema->key_count; i++) {
+		size_t column = i < schema->key_count ? i : schema->rank;
+		if (a->values[column].number != b->values[column].number)
+			return a->values[column].number < b->values[column].number ? -1 : 1;
+	}
 	return 0;
 }
 
@@ -222,13 +225,14 @@ static bool is_same_key(const struct store_row *a, const struct store_row *b, si
 
 char *store_put(struct store *store, enum store_table table, struct store_row *rows, size_t count)
 {
-	size_t key_count = store_schemas[table].key_count, kept = 0;
+	struct store_schema schema = store_schemas[table];
+	size_t kept = 0;
 
 	if (count == 0)
 		return NULL;
-	qsort(rows, count, sizeof(*rows), compare_rows);
+	qsort_r(rows, count, sizeof(*rows), compare_rows, &schema);
 	for (size_t i = 1; i < count; i++) {
-		if (!is_same_key(&rows[kept], &rows[i], key_count))
+		if (!is_same_key(&rows[kept], &rows[i], schema.key_count))
 			kept++;
 		rows[kept] = rows[i];
 	}

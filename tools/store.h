@@ -39,7 +39,8 @@ struct store_schema {
 	const char *name;
 	struct store_column columns[STORE_COLUMNS_MAX + 1]; /* the key's come first */
 	size_t key_count;
-	const char *update; /* behind ON CONFLICT (key) DO: what a second put changes */
+	size_t rank;        /* the column by which the greater row counts; 0: all with one key are the same */
+	const char *update; /* behind ON CONFLICT (key) DO: what a second put changes; the same */
 };
 extern const struct store_schema store_schemas[STORE_TABLES];
 
@@ -70,7 +71,7 @@ char *store_begin(struct store *store);
 char *store_commit(struct store *store);
 void store_undo(struct store *store);
 
-/* Rows are sorted by key here; of several with one key the last counts. */
+/* Rows are sorted by key here; of several with one key the greatest counts. */
 char *store_put(struct store *store, enum store_table table, struct store_row *rows, size_t count);
 
 /* Whether it would serve to try the transaction again: another writer was in the way. */

@@ -46,7 +46,8 @@ static char *open_file(void **state, const char *place, bool create)
 	if (create) {
 		why = run(sqlite, "PRAGMA journal_mode=WAL");
 		if (!why)
-			why = run(sqlite, "PRAGMA synchronous=NORMAL");
+			why = run(sqlite, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-131072; PRAGMA "
+			                  "wal_autocheckpoint=32768");
 	}
 	return why;
 }
