@@ -1,7 +1,11 @@
 /* Numbers and texts under short names, since a database holds many: a frame is an array. */
 #include "finding_json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "safe.h"
 
 static json_t *number(uint64_t value)
 {
@@ -27,6 +31,90 @@ json_t *finding_json_stack(struct arena *arena, const struct report_stack *stack
 		json_push(array, row);
 	}
 	return array;
+}
+
+/* A buffer for text, since stacks are what merging writes most of: as trees of jansson's they take half its
+ * time. */
+struct text {
+	char *at;
+	size_t count, room;
+};
+
+static void put(struct text *text, const char *from, size_t bytes)
+{
+	if (text->count + bytes + 1 > text->room) {
+		text->room = 2 * (text->count + bytes + 1);
+		text->at = must_realloc(text->at, text->room, 1);
+	}
+	memcpy(text->at + text->count, from, bytes);
+	text->count += bytes;
+	text->at[text->count] = '\0';
+}
+
+static void put_number(struct text *text, uint64_t value)
+{
+	char digits[24], *at = digits + sizeof(digits);
+	int64_t number_signed = (int64_t)value; /* as json_integer has it */
+	uint64_t rest = number_signed < 0 ? -value : value;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number_signed < 0)
+		*--at = '-';
+	put(text, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static void put_string(struct text *text, struct arena *arena, const char *value)
+{
+	if (!value) {
+		put(text, "null", 4);
+		return;
+	}
+	put(text, "\"", 1);
+	for (const char *c = safe_utf8(arena, value); *c;) {
+		size_t plain = 0;
+		char escape[8];
+
+		while ((unsigned char)c[plain] >= 0x20 && c[plain] != '"' && c[plain] != '\\')
+			plain++;
+		put(text, c, plain);
+		c += plain;
+		if (*c)
+			put(text, escape,
+			    (size_t)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)*c++));
+	}
+	put(text, "\"", 1);
+}
+
+const char *finding_json_print_stack(struct arena *arena, const struct report_stack *stack)
+{
+	struct text text = {0};
+
+	put(&text, stack->truncated ? "[true" : "[false", stack->truncated ? 5 : 6);
+	for (size_t i = 0; i < stack->count; i++) {
+		const struct report_frame *frame = &stack->frames[i];
+
+		put(&text, ",[", 2);
+		put_string(&text, arena, frame->function);
+		put(&text, ",", 1);
+		put_string(&text, arena, frame->file);
+		put(&text, ",", 1);
+		put_number(&text, frame->line);
+		put(&text, ",", 1);
+		put_number(&text, frame->column);
+		put(&text, ",", 1);
+		put_string(&text, arena, frame->module);
+		put(&text, ",", 1);
+		put_number(&text, frame->offset);
+		put(&text, ",", 1);
+		put_number(&text, frame->inlined + 2u * frame->inferred);
+		put(&text, "]", 1);
+	}
+	put(&text, "]", 1);
+	const char *copy = arena_copy(arena, text.at);
+	free(text.at);
+	return copy;
 }
 
 static json_t *write_lock(struct arena *arena, const struct report_lock *lock)

@@ -15,6 +15,8 @@ bool finding_json_read(struct arena *arena, const json_t *json, struct report_fi
 
 /* A stack's frames alone. */
 json_t *finding_json_stack(struct arena *arena, const struct report_stack *stack);
+/* The same, printed. */
+const char *finding_json_print_stack(struct arena *arena, const struct report_stack *stack);
 struct report_stack finding_json_read_stack(struct arena *arena, const json_t *json);
 
 #endif

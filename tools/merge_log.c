@@ -90,7 +90,7 @@ static int64_t stack_key(struct merge *merge, uint32_t id)
 	int64_t key = hash_end(hash);
 	struct store_row *row = add_row(merge->rows, STORE_STACK);
 	row->values[0].number = key;
-	row->values[1].text = dump(merge->arena, finding_json_stack(merge->arena, &stack));
+	row->values[1].text = finding_json_print_stack(merge->arena, &stack);
 	merge_ids_add(&merge->stacks, merge->arena, id, key);
 	return key;
 }
