@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -17,7 +17,7 @@
 #include "store.h"
 
 #define TRIES 20            /* when another writer is in the way */
-#define BATCH 100000        /* rows of a transaction, or one log's */
+#define BATCH 300000        /* rows of a transaction, or one log's */
 #define KNOWN_STACKS 200000 /* then the symbols' memory starts anew */
 
 enum { KEY_PREFER_WRITER = 0x100 };
@@ -116,6 +116,8 @@ static char *merge_logs(struct store *store, const struct merge_arguments *argum
 	for (size_t i = 0; !why && i < logs->count; i++) {
 		progress_show("log", i + 1, logs->count, logs->files[i].path);
 		merge_log_read(&merged, &logs->files[i], logs, symbols, arguments->prefer_writer);
+		/* What was read stays mapped, but needs no memory. */
+		madvise((void *)(uintptr_t)logs->files[i].bytes, logs->files[i].size, MADV_DONTNEED);
 		if (i + 1 < logs->count && merge_rows_total(&merged) < BATCH)
 			continue;
 		why = put_with_patience(store, &merged);

@@ -223,8 +223,8 @@ static void add_seen(struct merge *merge, const struct dt_acq *acq)
 		if (!merge_phase_of(merge->phase, acq->segments[i], &place))
 			continue;
 		struct store_row *row = add_row(merge->rows, STORE_SEEN);
-		row->values[0].number = merge_ids_key(merge->acqs, acq->id);
-		row->values[1].number = merge->run;
+		row->values[0].number = merge->run;
+		row->values[1].number = merge_ids_key(merge->acqs, acq->id);
 		row->values[2].number = place.thread;
 		row->values[3].number = place.role;
 		row->values[4].number = place.phase;

@@ -59,7 +59,7 @@ static void take_run(void *context, const struct store_row *row)
 {
 	struct merged *merged = context;
 	struct arena *arena = merged->arena;
-	const struct store_value *values = row->values;
+	const union store_value *values = row->values;
 	size_t index, argc;
 	struct report_process *process = report_add_process(merged->builder, &index);
 	const char *const *argv = read_argv(arena, values[3].text, &argc);

@@ -233,15 +233,15 @@ static void take_seen(void *context, const struct store_row *row)
 	uint32_t role = FIND(&facts->roles, row->values[3].number);
 	int64_t phase = merge_ids_key(facts->phase_ids, row->values[4].number);
 
-	if (row->values[0].number != facts->group_acq) {
+	if (row->values[1].number != facts->group_acq) {
 		end_group(facts);
-		facts->group_acq = row->values[0].number;
+		facts->group_acq = row->values[1].number;
 	}
 	if (!role || !phase)
 		return;
 	struct seen *seen = PUSH(&facts->group);
 	*seen = (struct seen){
-	    .run = row->values[1].number,
+	    .run = row->values[0].number,
 	    .in_run = (uint32_t)row->values[2].number,
 	    .role = role - 1,
 	    .phase = (uint32_t)phase - 1,

@@ -100,7 +100,8 @@ static char *create_table(struct store *store, const struct store_schema *schema
 }
 
 /* The version is a row of a table of its own, so that a later detect can tell. */
-static const struct store_schema meta = {"detect_meta", {{"name", true}, {"value", true}}, 1, 0, "NOTHING"};
+static const struct store_schema meta = {
+    .name = "detect_meta", .columns = {{"name", true}, {"value", true}}, .key_count = 1, .update = "NOTHING"};
 
 static char *create_tables(struct store *store)
 {
@@ -256,10 +257,12 @@ char *store_read(struct store *store, enum store_table table, const char *where,
 		sql = append(sql, where);
 	}
 	sql = append(sql, " ORDER BY ");
-	for (size_t i = 0; i < schema->key_count; i++) {
+	for (size_t i = 0; !schema->order && i < schema->key_count; i++) {
 		sql = append(sql, i ? ", " : "");
 		sql = append(sql, schema->columns[i].name);
 	}
+	if (schema->order)
+		sql = append(sql, schema->order);
 	char *why = store->backend->read(store->state, sql, table, visit, context);
 	free(sql);
 	return why;

@@ -39,6 +39,7 @@ struct store_schema {
 	const char *name;
 	struct store_column columns[STORE_COLUMNS_MAX + 1]; /* the key's come first */
 	size_t key_count;
+	const char *order;  /* store_read's; NULL: the key's */
 	size_t rank;        /* the column by which the greater row counts; 0: all with one key are the same */
 	const char *update; /* behind ON CONFLICT (key) DO: what a second put changes; the same */
 };
@@ -49,13 +50,13 @@ extern const struct store_schema store_schemas[STORE_TABLES];
 
 size_t store_column_count(const struct store_schema *schema);
 
-struct store_value {
+union store_value {
 	int64_t number;
 	const char *text; /* valid UTF-8; NULL is NULL */
 };
 
 struct store_row {
-	struct store_value values[STORE_COLUMNS_MAX];
+	union store_value values[STORE_COLUMNS_MAX];
 };
 
 struct store;
@@ -78,7 +79,7 @@ char *store_put(struct store *store, enum store_table table, struct store_row *r
 bool store_may_retry(const struct store *store);
 
 typedef void store_visit(void *context, const struct store_row *row);
-/* All columns of the table's rows, in order of their keys; `where` may be NULL. */
+/* All columns of the table's rows, in the schema's order; `where` may be NULL. */
 char *store_read(struct store *store, enum store_table table, const char *where, store_visit *visit,
                  void *context);
 

@@ -85,7 +85,7 @@ static void close_server(void *state)
 	free(postgres);
 }
 
-static void print_element(FILE *out, const struct store_value *value, bool is_text)
+static void print_element(FILE *out, const union store_value *value, bool is_text)
 {
 	if (!is_text) {
 		fprintf(out, "%lld", (long long)value->number);
@@ -176,8 +176,10 @@ static void visit_row(const PGresult *result, enum store_table table, store_visi
 	for (int c = 0; c < PQnfields(result) && c < STORE_COLUMNS_MAX; c++) {
 		bool is_text = table == STORE_TABLES || store_schemas[table].columns[c].is_text;
 		const char *value = PQgetisnull(result, 0, c) ? NULL : PQgetvalue(result, 0, c);
-		row.values[c].text = is_text ? value : NULL;
-		row.values[c].number = is_text || !value ? 0 : strtoll(value, NULL, 10);
+		if (is_text)
+			row.values[c].text = value;
+		else
+			row.values[c].number = value ? strtoll(value, NULL, 10) : 0;
 	}
 	visit(context, &row);
 }

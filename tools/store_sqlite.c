@@ -93,7 +93,7 @@ static char *put(void *state, enum store_table table, const struct store_row *ro
 	for (size_t r = 0; !why && r < count; r++) {
 		sqlite3_stmt *insert = sqlite->insert[table];
 		for (int c = 0; columns[c].name; c++) {
-			const struct store_value *value = &rows[r].values[c];
+			const union store_value *value = &rows[r].values[c];
 			if (columns[c].is_text)
 				sqlite3_bind_text(insert, c + 1, value->text, -1, SQLITE_STATIC);
 			else
@@ -119,8 +119,10 @@ static char *read_rows(void *state, const char *sql, enum store_table table, sto
 	while ((result = sqlite3_step(select)) == SQLITE_ROW) {
 		for (int c = 0; c < sqlite3_column_count(select) && c < STORE_COLUMNS_MAX; c++) {
 			bool is_text = table == STORE_TABLES || store_schemas[table].columns[c].is_text;
-			row.values[c].text = is_text ? (const char *)sqlite3_column_text(select, c) : NULL;
-			row.values[c].number = is_text ? 0 : sqlite3_column_int64(select, c);
+			if (is_text)
+				row.values[c].text = (const char *)sqlite3_column_text(select, c);
+			else
+				row.values[c].number = sqlite3_column_int64(select, c);
 		}
 		visit(context, &row);
 	}
@@ -145,5 +147,5 @@ const struct store_backend store_sqlite = {
     .read = read_rows,
     .may_retry = may_retry,
     .begin = "BEGIN IMMEDIATE",
-    .table_end = " WITHOUT ROWID",
+    .table_end = "",
 };
