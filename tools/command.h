@@ -8,7 +8,7 @@ struct command {
 	int (*run)(int argc, char **argv); /* argv[0] is "detect NAME"; returns the exit status */
 };
 
-extern const struct command cmd_diff, cmd_ps, cmd_stats, cmd_run, cmd_report, cmd_graph, cmd_explain,
-    cmd_merge;
+extern const struct command cmd_diff, cmd_ps, cmd_stats, cmd_run, cmd_report, cmd_graph, cmd_export,
+    cmd_explain, cmd_merge;
 
 #endif

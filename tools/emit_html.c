@@ -151,6 +151,35 @@ static uint64_t run_ns(const struct report *report)
 	return last;
 }
 
+static json_t *contention_object(struct arena *arena, const struct report_contention *contention)
+{
+	json_t *object = json_object();
+
+	json_put(object, "name", json_text(arena, contention->lock.name));
+	json_put(object, "kind", json_text(arena, contention->lock.kind_words));
+	json_put(object, "process", json_integer((json_int_t)contention->process));
+	json_put(object, "acquisitions", json_integer((json_int_t)contention->acquisitions));
+	json_put(object, "samples", json_integer((json_int_t)contention->samples));
+	json_put(object, "contended", json_integer((json_int_t)contention->contended));
+	json_put(object, "wait_total_ns", json_integer((json_int_t)contention->wait_total_ns));
+	json_put(object, "wait_max_ns", json_integer((json_int_t)contention->wait_max_ns));
+	json_put(object, "wait_site", json_text(arena, contention->wait_site));
+	json_put(object, "hold_total_ns", json_integer((json_int_t)contention->hold_total_ns));
+	json_put(object, "hold_max_ns", json_integer((json_int_t)contention->hold_max_ns));
+	json_put(object, "hold_site", json_text(arena, contention->hold_site));
+	return object;
+}
+
+static void print_contention(struct html_state *state, struct emit *emit)
+{
+	open_array(state, emit->out, "contention");
+	for (size_t i = 0; i < emit->report->contention_count; i++) {
+		print_item(state, emit->out, contention_object(state->arena, &emit->report->contention[i]));
+		arena_clear(state->arena);
+	}
+	fputc(']', emit->out);
+}
+
 static void end(struct emit *emit)
 {
 	struct html_state *state = emit->state;
@@ -164,6 +193,7 @@ static void end(struct emit *emit)
 	fputc(']', emit->out);
 	put_member(emit->out, "words", json_text(state->arena, words_summary(state->arena, report)));
 	put_member(emit->out, "rules", rules_object());
+	print_contention(state, emit);
 	put_member(emit->out, "graph", html_graph_make(&report->graph, state->arena, state->stacks));
 	open_array(state, emit->out, "stacks");
 	while ((item = html_stacks_next(state->stacks)))

@@ -128,6 +128,15 @@ struct report_graph {
 	bool reduced; /* of acquisitions under very many locks only the direct edges are here */
 };
 
+/* How a lock was used: acquisitions and holds are estimated from samples, waits are all counted. */
+struct report_contention {
+	struct report_lock lock;
+	size_t process; /* index */
+	uint64_t acquisitions, samples, contended;
+	uint64_t wait_total_ns, wait_max_ns, hold_total_ns, hold_max_ns;
+	const char *wait_site, *hold_site; /* that cost most: "bank.c:31 in transfer"; NULL: none */
+};
+
 struct report_summary {
 	size_t levels[DT_LEVEL_ERROR + 1]; /* by enum dt_level: what counts */
 	size_t suppressed, known;
@@ -151,7 +160,9 @@ struct report {
 	const char **remarks;           /* for --verbose */
 	size_t remark_count;
 	struct report_summary summary;
-	struct report_graph graph; /* empty unless it is asked for */
+	struct report_graph graph;            /* empty unless it is asked for, as is what follows */
+	struct report_contention *contention; /* of each process, what costs most first */
+	size_t contention_count;
 };
 
 /* By id; NULL when the finding has none of that id. */

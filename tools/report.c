@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "endings.h"
+#include "contention.h"
 #include "finding.h"
 #include "notices.h"
 #include "order.h"
@@ -58,6 +59,7 @@ void report_close(struct report_builder *builder)
 	free(builder->report.notices);
 	free(builder->report.remarks);
 	order_free(&builder->report.graph);
+	contention_free(&builder->report);
 	free((void *)(uintptr_t)builder->report.gone);
 	arena_free(builder->arena);
 	free(builder);
@@ -196,8 +198,10 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 	builder->resolve = resolve_open(facts, builder->symbols, builder->arena);
 	if (dt_analyse(facts, &dt_alloc_libc, &options, merge_finding, builder, &analysis) != DT_OK)
 		say_out_of_memory();
-	if (builder->settings.want_graph)
+	if (builder->settings.want_graph) {
 		order_add(&builder->report.graph, builder->resolve, builder->report.process_count - 1);
+		contention_add(&builder->report, builder->resolve, builder->report.process_count - 1);
+	}
 	resolve_close(builder->resolve);
 	builder->resolve = NULL;
 	if (analysis.bounded)

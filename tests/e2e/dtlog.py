@@ -13,7 +13,8 @@ BYTE_ORDER = 0x01020304
 HEADER_BYTES = 4096
 
 (PROCESS, MODULE, MODULE_END, THREAD, THREAD_NAME, THREAD_END, SEGMENT, STACK, LOCK, LOCK_END, ACQ,
- SIGHTING, EXIT, EXEC) = range(1, 15)
+ SIGHTING, EXIT, EXEC, INCIDENT, SEM_SIGNAL, STAT, INTERVAL) = range(1, 19)
+HOLD, WAIT = 1, 2
 MUTEX, RWLOCK = 1, 2
 UNKNOWN, GLOBAL, HEAP, ON_STACK = range(4)
 COUNTERS = {"dropped": 0, "folded": 1}
@@ -64,6 +65,12 @@ class Log:
 
     def sighting(self, acq, segment):
         self.record(SIGHTING, self.pack("II", acq, segment))
+
+    def stat(self, lock, stack, acquisitions=0, samples=0, hold=(0, 0), contended=0, wait=(0, 0)):
+        self.record(STAT, self.pack("II7Q", lock, stack, acquisitions, samples, *hold, contended, *wait))
+
+    def interval(self, thread, lock, begin_ns, end_ns, stack=0, kind=HOLD):
+        self.record(INTERVAL, self.pack("IIIIQQ", thread, lock, stack, 0, begin_ns, end_ns), flags=kind)
 
     def exit(self, status):
         self.record(EXIT, self.pack("iI", status, 0))

@@ -284,6 +284,23 @@ class States(PageCase):
         heads = page.evaluate("[...document.querySelectorAll('.banker table:last-child thead th')].map((it) => it.textContent)")
         self.assertIn("mutex first locked at bank+0x1010", heads)
 
+    def test_contention(self):
+        log = dtlog.inversion()
+        log.stat(1, 1, acquisitions=1000, samples=10, hold=(5_000_000, 20_000), contended=3, wait=(900, 400))
+        log.stat(2, 3, acquisitions=50, samples=50, hold=(1_000, 100), contended=25, wait=(7_250_000_000, 3_000_000_000))
+        self.write("log", log.bytes())
+        page = self.open(self.make("log"))
+        page.click("#tab-contention")
+        rows = lambda: page.evaluate("[...document.querySelectorAll('#panel-contention tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))")
+        self.assertEqual(rows()[0], ["mutex first locked at bank+0x2010 mutex", "bank (71)", "50", "50.0 %", "7.25 s", "290 ms", "3.00 s",
+                                     "1.00 µs", "20.0 ns", "100 ns", "bank+0x2010", "bank+0x2010"])
+        self.assertEqual(rows()[1][2:9], ["1,000", "0.3 %", "900 ns", "300 ns", "400 ns", "5.00 ms", "5.00 µs"])
+        page.click("#panel-contention th:nth-child(8) button")  # what is held most comes first
+        self.assertEqual([row[7] for row in rows()], ["5.00 ms", "1.00 µs"])
+        # Without figures there is no such part.
+        self.write("bare", dtlog.inversion().bytes())
+        self.assertEqual(self.open(self.make("bare")).count("#tab-contention"), 0)
+
     def test_tables_are_sorted(self):
         logs = [self.lesson(name) for name in ("bank-transfer-bug", "dining-philosophers-bug", "three-way-cycle-bug")]
         page = self.open(self.make(*logs))

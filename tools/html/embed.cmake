@@ -3,7 +3,7 @@
 # page.html has the marks @STYLE@, @SCRIPT@, their hashes for the content security policy, and @DATA@, where
 # the page is cut in two.
 cmake_minimum_required(VERSION 3.22)
-set(SCRIPTS dom.js stacks.js diagram.js table.js layout.js view.js graph.js findings.js page.js)
+set(SCRIPTS dom.js stacks.js diagram.js table.js layout.js view.js graph.js contention.js findings.js page.js)
 
 # "sha256-..." of a text, in base64, which CMake has no function for.
 function(policy_hash text out)

@@ -19,6 +19,8 @@ class Page {
 		this.addTab("findings", `Findings (${DATA.findings.filter((finding) => !finding.filtered).length.toLocaleString("en")})`, this.findingsPart.node);
 		if (this.graphPart)
 			this.addTab("graph", "Lock order", this.graphPart.node, () => this.graphPart.open());
+		if (DATA.contention.length)
+			this.addTab("contention", `Contention (${DATA.contention.length.toLocaleString("en")})`, contentionPart());
 		this.addTab("processes", `Processes (${DATA.processes.length.toLocaleString("en")})`, this.processes());
 		window.addEventListener("hashchange", () => this.goTo(location.hash));
 		document.addEventListener("keydown", (event) => this.onKey(event));

@@ -21,7 +21,7 @@ function sortedTable(caption, columns, rows, first, descending) {
 				head.removeAttribute("aria-sort");
 		});
 		body.replaceChildren(...sorted.slice(0, limit).map((row) =>
-			el("tr", null, columns.map((column) => el("td", { class: column.number ? "number" : null }, column.cell ? column.cell(row) : column.key(row))))));
+			el("tr", null, columns.map((column) => el("td", { class: column.number ? "number" : null }, column.cell ? column.cell(row) : String(column.key(row)))))));
 		more.hidden = sorted.length <= limit;
 		more.textContent = `Show more (${sorted.length - limit} are not shown)`;
 	}
