@@ -16,9 +16,9 @@
 #include "say.h"
 #include "store.h"
 
-#define TRIES 20            /* when another writer is in the way */
-#define BATCH 300000        /* rows of a transaction, or one log's */
-#define KNOWN_STACKS 200000 /* then the symbols' memory starts anew */
+#define TRIES 20           /* when another writer is in the way */
+#define BATCH 200000       /* rows of a transaction, or one log's */
+#define KNOWN_STACKS 50000 /* then the symbols' memory starts anew */
 
 enum { KEY_PREFER_WRITER = 0x100 };
 

@@ -46,7 +46,7 @@ static char *open_file(void **state, const char *place, bool create)
 	if (create) {
 		why = run(sqlite, "PRAGMA journal_mode=WAL");
 		if (!why)
-			why = run(sqlite, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-131072; PRAGMA "
+			why = run(sqlite, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-98304; PRAGMA "
 			                  "wal_autocheckpoint=32768");
 	}
 	return why;
