@@ -1,12 +1,14 @@
-/* What is built in: patterns of well-known libraries that are benign, each with its reason. One goes in
- * here only when its library's users agree that it cannot deadlock, and when it is so narrow that a bug
- * in the program's own locking is never covered. --default-suppressions=no turns them off. */
+/* What is built in: patterns of well-known libraries that are benign in the way the library is used, each
+ * with its reason, and so narrow that a bug in the program's own locking is never covered.
+ * --default-suppressions=no turns them off. */
 #include "suppress.h"
 
 const char suppress_default_text[] =
-    /* libdbus takes the lock of the shared bus connections before a connection's when it registers, and
-     * the other way round when it disconnects. The second is reached only from a connection that the
-     * first is done with, on one thread; every program that uses it shows it (SDL, SDL's games, Qt). */
+    /* libdbus takes the lock of the shared bus connections before a connection's when it registers, and the
+     * other way round when it closes. Programs that do both on their main thread show it (reported of SDL and
+     * what is built on it: libsdl users' ThreadSanitizer reports say "deadlock:libdbus"), and there it cannot
+     * deadlock. One that registers and closes connections on several threads at a time should turn this off.
+     */
     "{\n"
     "  libdbus: a connection is registered, and later closed\n"
     "  rule: lock-order-cycle\n"
