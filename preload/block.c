@@ -51,6 +51,13 @@ static uint32_t count_held(const struct shim_thread *t)
 	return count;
 }
 
+/* Of a lock that is held, without asking the object: its memory may be gone (shmdt). */
+static uint32_t known_identity(const void *lock)
+{
+	bool initialised;
+	return shim_identity_now(lock, &initialised);
+}
+
 static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 {
 	uint32_t count = 0;
@@ -70,7 +77,7 @@ static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 		slot->held[count++] = (struct dt_board_held){
 		    .lock = (uintptr_t)h->lock,
 		    .key = shim_identity_key(h->lock, h->how & SHIM_HOW_KIND),
-		    .id = identity(t, h->lock, h->how, h->context),
+		    .id = known_identity(h->lock),
 		    .stack = h->context,
 		    .kind = h->how & SHIM_HOW_KIND,
 		    .mode = mode_of(h->how),

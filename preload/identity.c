@@ -39,7 +39,8 @@ struct lock_slot {
 	uint8_t kind;
 	_Atomic uint8_t is_signal;  /* semaphore */
 	uint16_t units;
-	uint32_t zero;
+	uint8_t shared;            /* between processes, by the object itself when it was first seen */
+	uint8_t zero[3];
 };
 
 struct page_slot {
@@ -222,6 +223,7 @@ static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t ad
 	slot->frame_key = 0;
 	atomic_store(&slot->key, 0);
 	slot->units = 0;
+	slot->shared = shim_object_is_shared((void *)address, kind);
 	atomic_store(&slot->is_signal, 0);
 	atomic_store(&slot->class_id, 0);
 	find_allocation(t, slot, address);
@@ -317,11 +319,12 @@ uint32_t shim_identity_now(const void *lock, bool *initialised)
 
 uint64_t shim_identity_key(const void *lock, enum dt_lock_kind kind)
 {
-	if (SHIM_LIKELY(!shim_object_is_shared(lock, kind)))
-		return 0;
+	/* Not asked of the object: the memory of one that is held may be gone (shmdt). */
 	struct lock_slot *slot = slot_of((uintptr_t)lock, false);
-	uint64_t key = slot ? atomic_load(&slot->key) : 0;
-	if (!key && (key = shim_shared_key(lock)) && slot)
+	if (!slot || slot->kind != kind || SHIM_LIKELY(!slot->shared))
+		return 0;
+	uint64_t key = atomic_load(&slot->key);
+	if (!key && (key = shim_shared_key(lock)))
 		atomic_store(&slot->key, key);
 	return key;
 }

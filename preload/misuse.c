@@ -13,6 +13,7 @@
 #include "options.h"
 #include "process.h"
 #include "region.h"
+#include "unwind_memory.h"
 #include "waiters.h"
 
 enum { GRAVES = 1 << 12, TRIES = 64, PARTS = 8 };
@@ -350,6 +351,9 @@ void shim_misuse_exit(struct shim_thread *t)
 	for (uint32_t i = 0; i < t->depth; i++) {
 		const struct shim_held *h = &t->held[i];
 		enum dt_lock_kind kind = h->how & SHIM_HOW_KIND;
+		/* Its memory may be gone, and the lock with it. */
+		if (!shim_memory_readable((uintptr_t)h->lock & ~(uintptr_t)7))
+			continue;
 		bool robust = kind == DT_LOCK_MUTEX && shim_mutex_kind(h->lock) & SHIM_MUTEX_ROBUST;
 		bool owned = kind == DT_LOCK_MUTEX ? shim_mutex_owner(h->lock) == t->owner : !is_free(h->lock, kind);
 		if (!(h->how & SHIM_HOW_HELD) || kind == DT_LOCK_SEM || robust || !owned || shim_released_elsewhere(h->lock))

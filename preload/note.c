@@ -17,6 +17,7 @@
 #include "stats.h"
 #include "tables.h"
 #include "thread.h"
+#include "unwind_memory.h"
 
 enum {
 	FOREIGN_RELEASES = 1024,
@@ -77,7 +78,8 @@ static void remove_entry(struct shim_thread *t, uint32_t at)
 /* A mutex tells whose it is: it may have been released elsewhere and taken again since. */
 static bool owns(const struct shim_thread *t, const struct shim_held *e)
 {
-	return kind_of(e) == DT_LOCK_MUTEX && ((const pthread_mutex_t *)e->lock)->__data.__owner == t->owner;
+	return kind_of(e) == DT_LOCK_MUTEX && shim_memory_readable((uintptr_t)e->lock & ~(uintptr_t)7) &&
+	       ((const pthread_mutex_t *)e->lock)->__data.__owner == t->owner;
 }
 
 void shim_drop_foreign_released(struct shim_thread *t)
