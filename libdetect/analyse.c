@@ -11,6 +11,7 @@ const struct dt_check *const dt_checks[] = {
     &dt_check_lock_order,
     &dt_check_wait_while_holding,
     &dt_check_incidents,
+    &dt_check_signals,
     NULL,
 };
 

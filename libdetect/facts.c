@@ -72,11 +72,13 @@ void dt_facts_free(struct dt_facts *f)
 	dt_vec_fini(&f->incidents, alloc);
 	dt_vec_fini(&f->stats, alloc);
 	dt_vec_fini(&f->intervals, alloc);
+	dt_vec_fini(&f->signal_sets, alloc);
 	dt_vec_fini(&f->unsettled, alloc);
 	dt_vec_fini(&f->pending, alloc);
 	dt_order_fini(&f->before, alloc);
 	struct dt_idmap *maps[] = {&f->module_ids, &f->thread_ids, &f->segment_ids,
-	                           &f->stack_ids,  &f->lock_ids,   &f->acq_ids};
+	                           &f->stack_ids,  &f->lock_ids,   &f->acq_ids,
+	                           &f->signal_set_ids};
 	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
 		dt_idmap_fini(maps[i], alloc);
 	alloc->resize(alloc, f, sizeof *f, 0);
@@ -146,6 +148,13 @@ TABLE(dt_acq, dt_facts_acq_count, dt_facts_acq_nth, acqs)
 TABLE(dt_stat, dt_facts_stat_count, dt_facts_stat_nth, stats)
 TABLE(dt_interval, dt_facts_interval_count, dt_facts_interval_nth, intervals)
 TABLE(dt_incident_fact, dt_facts_incident_count, dt_facts_incident_nth, incidents)
+
+uint64_t dt_facts_open_signals(const struct dt_facts *f, const struct dt_acq *acq)
+{
+	uint32_t at = acq->open_signals ? dt_idmap_find(&f->signal_set_ids, acq->open_signals) : 0;
+
+	return at ? f->signal_sets.at[at - 1].signals : 0;
+}
 
 /* Of several the last that came before: an unmapping may have gone unseen. Two threads that meet a new
  * module at once may log its record behind the first use: one that came a little later counts when

@@ -194,7 +194,7 @@ static enum dt_err add_acq(struct dt_facts *f, const void *at, struct dt_rec hea
 	(void)head;
 	(void)bytes;
 	if (!rec.op || rec.op >= DT_OPS || rec.mode > DT_MODE_SHARED || rec.wait > DT_WAIT_TRY ||
-	    rec.parent == rec.id)
+	    rec.handler > DT_SIGNAL_MAX || rec.parent == rec.id)
 		return DT_ERR_CORRUPT;
 	uint32_t *unsettled = dt_vec_push(&f->unsettled, f->alloc);
 	if (!unsettled)
@@ -209,6 +209,8 @@ static enum dt_err add_acq(struct dt_facts *f, const void *at, struct dt_rec hea
 	    .op = rec.op,
 	    .mode = rec.mode,
 	    .wait = rec.wait,
+	    .handler = rec.handler,
+	    .open_signals = rec.open_signals,
 	};
 	*unsettled = f->acqs.count - 1;
 	f->unsettled.count++;
@@ -415,6 +417,18 @@ static enum dt_err add_interval(struct dt_facts *f, const void *at, struct dt_re
 	return DT_OK;
 }
 
+static enum dt_err add_signal_set(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_signal_set rec = *(const struct dt_rec_signal_set *)at;
+	struct dt_signal_set *set;
+
+	(void)head;
+	(void)bytes;
+	NEW(f, signal_sets, signal_set_ids, rec.id, set);
+	*set = (struct dt_signal_set){rec.id, rec.signals};
+	return DT_OK;
+}
+
 /* One row a record type. */
 static const struct {
 	size_t bytes; /* of its struct */
@@ -439,6 +453,7 @@ static const struct {
     [DT_REC_SEM_SIGNAL] = {sizeof(struct dt_rec_id), add_end},
     [DT_REC_STAT] = {sizeof(struct dt_rec_stat), add_stat},
     [DT_REC_INTERVAL] = {sizeof(struct dt_rec_interval), add_interval},
+    [DT_REC_SIGNAL_SET] = {sizeof(struct dt_rec_signal_set), add_signal_set},
 };
 
 enum dt_err dt_facts_add(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)

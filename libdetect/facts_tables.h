@@ -34,6 +34,11 @@ struct dt_pending {
 	const char *name;
 };
 
+struct dt_signal_set {
+	uint32_t id;
+	uint64_t signals;
+};
+
 struct dt_blob_chunk;
 
 struct dt_facts {
@@ -52,7 +57,8 @@ struct dt_facts {
 	DT_VEC(struct dt_incident_fact) incidents;
 	DT_VEC(struct dt_stat) stats;
 	DT_VEC(struct dt_interval) intervals;
-	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids;
+	DT_VEC(struct dt_signal_set) signal_sets;
+	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids, signal_set_ids;
 	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */
 	DT_VEC(struct dt_pending) pending;
 	struct dt_order before;

@@ -263,6 +263,38 @@ const struct dt_rule dt_rules[DT_RULES] = {
                     "\n"
                     "How to mend it: lock the mutex, test the predicate in a loop, wait with the mutex held.",
         },
+    [DT_RULE_LOCK_IN_SIGNAL_HANDLER] =
+        {
+            .id = DT_RULE_LOCK_IN_SIGNAL_HANDLER,
+            .name = "lock-in-signal-handler",
+            .level = DT_LEVEL_WARNING,
+            .summary = "a lock that a signal handler takes and that threads take with that signal unblocked",
+            .text =
+                "A handler runs in the middle of whatever its thread was doing. When the thread holds the lock "
+                "that the handler wants, the handler waits for the very thread that it interrupts, for "
+                "ever. The program need not have hung: what was seen is that the handler takes the lock, and "
+                "that a thread takes it with the signal not blocked.\n"
+                "\n"
+                "Example:\n"
+                "\n"
+                "    void on_alarm(int s) { pthread_mutex_lock(&log); ... }\n"
+                "    ...\n"
+                "    pthread_mutex_lock(&log);   <- SIGALRM here, or anywhere up to the unlock\n"
+                "\n"
+                "It is no finding where the handler only tries, where each thread blocks the signal before it "
+                "takes the lock, or where the lock is a recursive mutex (nothing hangs then, though what it "
+                "protects may be half changed). Signals that code causes itself (SIGSEGV, SIGBUS, SIGFPE, "
+                "SIGILL, SIGTRAP, SIGSYS) don't come just anywhere, and are left out.\n"
+                "\n"
+                "How to mend it, best first:\n"
+                "\n"
+                "1. Do nothing in the handler but set a flag, write to a pipe, or sem_post; none of the "
+                "pthread lock calls may be made there at all (man 7 signal-safety).\n"
+                "2. Block the signal in all threads and take it in one with sigwait, sigwaitinfo or "
+                "signalfd: that is ordinary code, which may lock.\n"
+                "3. Block the signal around the lock in every thread (pthread_sigmask), where neither is "
+                "possible.",
+        },
     [DT_RULE_LOCK_HELD_AT_FORK] =
         {
             .id = DT_RULE_LOCK_HELD_AT_FORK,

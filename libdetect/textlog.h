@@ -29,12 +29,16 @@
  *     T destroy L                    the same name is another object from here on
  *     T name NAME                    as by pthread_setname_np
  *     T exit                         does nothing more
+ *     T handles SIGNAL               is interrupted: what it does from here on, its handler does
+ *     T returns                      from the handler; what it took there it has released
+ *     T blocks SIGNAL, T unblocks SIGNAL   a created thread begins with what its creator blocks
  *
  * Objects are declared by their first use (a mutex when got, an rwlock when got to read), or:
  *
  *     lock L [mutex|rwlock|spin|sem [UNITS]] [recursive|errorcheck|prefer-writer|class]
  *     cond C
  *     barrier X COUNT
+ *     handler SIGNAL                 the program has installed one (SIGUSR1 or its like)
  *
  * A log tells a run that can happen: what is held by another thread can't be got (of a class or a
  * semaphore, it can). Taking a recursive mutex again, or reading what one reads already, counts and

@@ -38,8 +38,10 @@ enum dt_err dt_run_init(struct dt_run *run, struct dt_alloc *alloc, struct dt_te
 
 void dt_run_fini(struct dt_run *run)
 {
-	for (uint32_t i = 0; i < run->threads.count; i++)
+	for (uint32_t i = 0; i < run->threads.count; i++) {
 		dt_vec_fini(&run->threads.at[i].held, run->alloc);
+		dt_vec_fini(&run->threads.at[i].handling, run->alloc);
+	}
 	for (uint32_t i = 0; i < run->objects.count; i++)
 		dt_vec_fini(&run->objects.at[i].arrived, run->alloc);
 	for (uint32_t i = 0; i < run->stacks.count; i++)
@@ -52,6 +54,7 @@ void dt_run_fini(struct dt_run *run)
 	dt_vec_fini(&run->stacks, run->alloc);
 	dt_vec_fini(&run->acqs, run->alloc);
 	dt_vec_fini(&run->object_of_id, run->alloc);
+	dt_vec_fini(&run->signal_sets, run->alloc);
 	dt_pairmap_fini(&run->sighted, run->alloc);
 	dt_log_buffer_fini(&run->log);
 }

@@ -164,6 +164,7 @@ enum dt_err dt_run_want(struct dt_run *run, uint32_t thread, uint32_t object, st
 		return DT_OK;
 	enum dt_err err = dt_run_stack_of(run, thread, &wanted.stack);
 	err = err ? err : dt_run_object_id(run, object, wanted.stack, &wanted.id);
+	err = err ? err : dt_run_signals(run, thread, &wanted);
 	err = err ? err : dt_run_act(run, thread, DT_OP_ACQUIRE, wanted.id, how, wanted.stack, &wanted.acq);
 	run->threads.at[thread].next = wanted;
 	run->threads.at[thread].state = DT_RUN_WANTS;
@@ -225,6 +226,8 @@ enum dt_err dt_run_create(struct dt_run *run, uint32_t thread, const char *name,
 	if (!err && function)
 		err = dt_run_place(run, function, &start.start_function);
 	err = err ? err : register_thread(run, name, &start, run->threads.at[thread].segment, &child);
+	if (!err)
+		run->threads.at[child].blocked = run->threads.at[thread].blocked;
 	return err ? err : next_segment(run, thread, 0);
 }
 
@@ -258,6 +261,7 @@ enum dt_err dt_run_wait(struct dt_run *run, uint32_t thread, uint32_t cond, uint
 	enum dt_err err = dt_run_stack_of(run, thread, &again.stack);
 	err = err ? err : dt_run_object_id(run, cond, again.stack, &id);
 	err = err ? err : dt_run_act(run, thread, DT_OP_COND_WAIT, id, how, again.stack, &acq);
+	err = err ? err : dt_run_signals(run, thread, &again);
 	err = err ? err : dt_run_act(run, thread, DT_OP_ACQUIRE, again.id, plain, again.stack, &again.acq);
 	t->next = again;
 	t->state = DT_RUN_WAITS;

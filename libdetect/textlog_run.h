@@ -25,6 +25,7 @@ struct dt_run_held {
 	uint32_t object, id; /* its id in the log then */
 	uint32_t stack, acq; /* acq 0: not looked up since what lies below changed */
 	struct dt_run_how how;
+	uint32_t handler, open_signals; /* when it was wanted */
 	bool rebased;     /* what lies below is not what it was acquired under */
 	uint32_t relocks; /* how often it was taken again */
 };
@@ -39,6 +40,8 @@ struct dt_run_thread {
 	enum dt_run_state state;
 	struct dt_run_held next; /* wants, waits: what it will hold */
 	uint32_t joined;         /* joins: the thread */
+	uint64_t blocked;        /* signals */
+	DT_VEC(uint32_t) handling; /* the signals whose handlers run, the innermost last */
 	DT_VEC(struct dt_run_held) held;
 };
 
@@ -85,6 +88,8 @@ struct dt_run {
 	DT_VEC(uint32_t) object_of_id; /* by id - 1 */
 	struct dt_pairmap sighted;
 	uint32_t first_acq, segments;
+	uint64_t handled;                 /* signals with a handler */
+	DT_VEC(uint64_t) signal_sets;     /* the id is the number + 1 */
 };
 
 /* The words of a line. */
@@ -146,5 +151,12 @@ enum dt_err dt_run_once(struct dt_run *run, uint32_t thread, uint32_t once);
 enum dt_err dt_run_destroy(struct dt_run *run, uint32_t thread, uint32_t object);
 enum dt_err dt_run_name(struct dt_run *run, uint32_t thread, const char *name);
 enum dt_err dt_run_exit(struct dt_run *run, uint32_t thread);
+
+/* Signals: textlog_signals.c. The number that a name stands for; 0: none. */
+uint32_t dt_run_signal_number(const char *name);
+enum dt_err dt_run_handles(struct dt_run *run, uint32_t thread, uint32_t signal);
+enum dt_err dt_run_returns(struct dt_run *run, uint32_t thread);
+/* What `held`, wanted by the thread now, is to say about signals. */
+enum dt_err dt_run_signals(struct dt_run *run, uint32_t thread, struct dt_run_held *held);
 
 #endif

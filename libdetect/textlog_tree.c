@@ -5,7 +5,8 @@
 static bool same(const struct dt_rec_acq *a, const struct dt_rec_acq *b)
 {
 	return a->parent == b->parent && a->lock == b->lock && a->stack == b->stack && a->op == b->op &&
-	       a->mode == b->mode && a->wait == b->wait;
+	       a->mode == b->mode && a->wait == b->wait && a->handler == b->handler &&
+	       a->open_signals == b->open_signals;
 }
 
 /* The node that `wanted` describes, found or added. */
@@ -44,6 +45,12 @@ static struct dt_rec_acq describe(uint32_t parent, enum dt_op op, uint32_t id, s
 	};
 }
 
+static void set_signals(struct dt_rec_acq *acq, const struct dt_run_held *held)
+{
+	acq->handler = (uint8_t)held->handler;
+	acq->open_signals = held->open_signals;
+}
+
 enum dt_err dt_run_top(struct dt_run *run, uint32_t thread, uint32_t *acq)
 {
 	const struct dt_run_thread *t = &run->threads.at[thread];
@@ -56,6 +63,8 @@ enum dt_err dt_run_top(struct dt_run *run, uint32_t thread, uint32_t *acq)
 		struct dt_run_held *held = &t->held.at[at];
 		struct dt_rec_acq wanted = describe(*acq, held->rebased ? DT_OP_HOLD : DT_OP_ACQUIRE,
 		                                    held->id, held->how, held->stack);
+		if (!held->rebased)
+			set_signals(&wanted, held);
 		enum dt_err err = get(run, &wanted, acq);
 		if (err)
 			return err;
@@ -84,7 +93,10 @@ enum dt_err dt_run_act(struct dt_run *run, uint32_t thread, enum dt_op op, uint3
 	if (err)
 		return err;
 	struct dt_rec_acq wanted = describe(parent, op, id, how, stack);
-	err = get(run, &wanted, acq);
+	struct dt_run_held now = {.handler = 0};
+	err = op == DT_OP_ACQUIRE ? dt_run_signals(run, thread, &now) : DT_OK;
+	set_signals(&wanted, &now);
+	err = err ? err : get(run, &wanted, acq);
 	return err ? err : see(run, *acq, run->threads.at[thread].segment);
 }
 

@@ -175,6 +175,47 @@ static enum dt_err do_exit(struct dt_run *run, uint32_t thread, const struct dt_
 	return dt_run_exit(run, thread);
 }
 
+/* The signal of that name. */
+static enum dt_err read_signal(struct dt_run *run, const char *name, uint32_t *signal)
+{
+	*signal = dt_run_signal_number(name);
+	return *signal ? DT_OK : dt_run_refuse(run, name, " is no signal", NULL);
+}
+
+static enum dt_err do_handles(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	uint32_t signal;
+	enum dt_err err = read_signal(run, words->at[0], &signal);
+
+	return err ? err : dt_run_handles(run, thread, signal);
+}
+
+static enum dt_err do_returns(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	(void)words;
+	return dt_run_returns(run, thread);
+}
+
+static enum dt_err do_blocks(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	uint32_t signal;
+	enum dt_err err = read_signal(run, words->at[0], &signal);
+
+	if (!err)
+		run->threads.at[thread].blocked |= (uint64_t)1 << (signal - 1);
+	return err;
+}
+
+static enum dt_err do_unblocks(struct dt_run *run, uint32_t thread, const struct dt_run_words *words)
+{
+	uint32_t signal;
+	enum dt_err err = read_signal(run, words->at[0], &signal);
+
+	if (!err)
+		run->threads.at[thread].blocked &= ~((uint64_t)1 << (signal - 1));
+	return err;
+}
+
 static const struct verb {
 	const char *name;
 	uint32_t min_words, max_words;
@@ -188,7 +229,9 @@ static const struct verb {
     {"barrier", 1, 1, false, do_barrier}, {"once", 1, 1, false, do_once},
     {"destroy", 1, 1, false, do_destroy}, {"name", 1, 1, false, do_name},
     {"exit", 0, 0, false, do_exit},       {"await", 1, 2, false, do_await},
-    {"post", 1, 1, false, do_post},
+    {"post", 1, 1, false, do_post},       {"handles", 1, 1, false, do_handles},
+    {"returns", 0, 0, false, do_returns}, {"blocks", 1, 1, false, do_blocks},
+    {"unblocks", 1, 1, false, do_unblocks},
 };
 
 /* PLACE > PLACE..., the innermost last, from word `from` on; or `?`. */
@@ -350,6 +393,18 @@ static enum dt_err declare_barrier(struct dt_run *run, const struct dt_run_words
 	return err;
 }
 
+static enum dt_err declare_handler(struct dt_run *run, const struct dt_run_words *words)
+{
+	uint32_t signal;
+
+	if (words->count != 2)
+		return dt_run_refuse(run, "handler: a signal is wanted", NULL);
+	enum dt_err err = read_signal(run, words->at[1], &signal);
+	if (!err)
+		run->handled |= (uint64_t)1 << (signal - 1);
+	return err;
+}
+
 static const struct {
 	const char *word;
 	enum dt_err (*declare)(struct dt_run *run, const struct dt_run_words *words);
@@ -357,6 +412,7 @@ static const struct {
     {"lock", declare_lock},
     {"cond", declare_cond},
     {"barrier", declare_barrier},
+    {"handler", declare_handler},
 };
 
 enum dt_err dt_run_read(struct dt_run *run, struct dt_run_words *words)

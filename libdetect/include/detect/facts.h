@@ -75,6 +75,8 @@ struct dt_acq {
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
+	uint32_t handler;         /* in the handler of this signal; 0: in none */
+	uint32_t open_signals;    /* id of a set of signals (dt_facts_open_signals); 0: none */
 	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle):
 	                           * leave out what has none */
 	uint32_t *segments;       /* sightings, each once, in the order they were seen */
@@ -166,6 +168,9 @@ const struct dt_incident_fact *dt_facts_incident_nth(const struct dt_facts *fact
 
 /* The module that held `address` when record number `order` was written; NULL when none did. */
 const struct dt_module *dt_facts_module_at(const struct dt_facts *facts, uint64_t address, uint32_t order);
+
+/* The signals whose handlers could interrupt the thread when it wanted the lock: bit n - 1 is signal n. */
+uint64_t dt_facts_open_signals(const struct dt_facts *facts, const struct dt_acq *acq);
 
 /* Must-happen-before between two segments of settled facts: true when `a` happens before `b` (or is
  * b); of one not in the facts, false. Costs a walk over the segments between the two ids, remembered

@@ -43,6 +43,7 @@ enum dt_rule_id {
 	DT_RULE_EXIT_HOLDING_LOCK,
 	DT_RULE_COND_MUTEX_MISMATCH,
 	DT_RULE_COND_WAIT_UNLOCKED,
+	DT_RULE_LOCK_IN_SIGNAL_HANDLER,
 	DT_RULE_LOCK_HELD_AT_FORK,
 	DT_RULE_LONG_WAIT,
 	DT_RULES
@@ -71,6 +72,8 @@ enum dt_event_kind {
 	DT_EVENT_EXIT,     /* the thread ends */
 	DT_EVENT_KINDS
 };
+/* "SIGALRM", "SIGRTMIN+2". */
+const char *dt_signal_name(uint32_t signal);
 const char *dt_event_name(enum dt_event_kind kind);  /* "hold", "acquire", "wait", "signal", ... */
 
 struct dt_event {
@@ -80,6 +83,8 @@ struct dt_event {
 	uint32_t other_lock;       /* condition waits: the mutex, where it matters */
 	int32_t pid;               /* whose ids these are; 0: the finding's process's */
 	uint64_t since_ns;         /* when it began, by the log's clock; 0: not known */
+	uint32_t handler;          /* it was in the handler of this signal; 0: in none, or of no matter */
+	uint32_t interruptible;    /* the handler of this signal could interrupt it; 0: of no matter */
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;

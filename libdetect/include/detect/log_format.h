@@ -57,6 +57,7 @@ enum dt_counter {
 	DT_COUNT_ONLINE_STOPPED, /* 1: the shim's own analysis stopped at its budget; the report is complete */
 	DT_COUNT_THREADS_LOST,
 	DT_COUNT_STATS_LOST,     /* samples and waits without a place: too many locks and sites */
+	DT_COUNT_SIGNALS_LOST,   /* 1: the table of sets of signals was full */
 	DT_COUNTERS
 };
 
@@ -86,6 +87,7 @@ enum dt_rec_type {
 	DT_REC_SEM_SIGNAL,    /* struct dt_rec_id: a semaphore that threads post without having waited: no lock */
 	DT_REC_STAT,          /* struct dt_rec_stat: its counters go on changing in place */
 	DT_REC_INTERVAL,      /* struct dt_rec_interval */
+	DT_REC_SIGNAL_SET,    /* struct dt_rec_signal_set */
 	DT_REC_TYPES
 };
 
@@ -201,9 +203,19 @@ struct dt_rec_acq {
 	struct dt_rec head;
 	uint32_t id, parent;
 	uint32_t lock, stack;
-	uint8_t op, mode, wait, zero;  /* enum dt_op, dt_mode, dt_wait */
-	uint32_t zero2;
+	uint8_t op, mode, wait;  /* enum dt_op, dt_mode, dt_wait */
+	uint8_t handler;         /* ACQUIRE: in the handler of this signal; 0: in none */
+	uint32_t open_signals;   /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
 };
+
+/* A set of signals. Bit n - 1 stands for signal n, as in the kernel's masks. */
+struct dt_rec_signal_set {
+	struct dt_rec head;
+	uint32_t id, zero;
+	uint64_t signals;
+};
+
+enum { DT_SIGNAL_MAX = 64 };
 
 /* A thread was seen doing `acq` in `segment`. Several are kept for one acquisition. */
 struct dt_rec_sighting {
