@@ -4,6 +4,7 @@
 
 #include "options.h"
 #include "shim.h"
+#include "signals.h"
 #include "tables.h"
 #include "unwind.h"
 
@@ -36,12 +37,28 @@ static size_t without_own(struct shim_frame *frames, size_t count)
 	return kept;
 }
 
-static size_t unwind_here(uintptr_t slot, struct shim_frame *frames, bool *complete)
+/* What a handler does has nothing to do with what it interrupts, and that can be anything: its stack begins where
+ * it was called. */
+static size_t above_handler(const struct shim_thread *t, uintptr_t slot, const struct shim_frame *frames, size_t count,
+                            bool *complete)
+{
+	uintptr_t handler = (uintptr_t)shim_signals_handler(t, slot);
+	for (size_t i = 1; handler && i < count; i++) {
+		if (frames[i].slot > frames[i - 1].slot && frames[i].slot < handler)
+			continue;
+		*complete = true;
+		return i;
+	}
+	return count;
+}
+
+static size_t unwind_here(const struct shim_thread *t, uintptr_t slot, struct shim_frame *frames, bool *complete)
 {
 	uint32_t max = shim_options.stack_depth;
 	if (max > FRAMES_MAX || max == 0)
 		max = FRAMES_MAX;
-	return without_own(frames, shim_unwind(slot, frames, max, complete));
+	size_t count = shim_unwind(slot, frames, max, complete);
+	return without_own(frames, above_handler(t, slot, frames, count, complete));
 }
 
 static void fill(struct shim_context *c, uintptr_t slot, const struct shim_frame *frames, size_t count, uint32_t id)
@@ -72,7 +89,7 @@ struct shim_context *shim_context_find(struct shim_thread *t, uintptr_t slot)
 	t->busy = 1;
 	struct shim_frame frames[FRAMES_MAX];
 	bool complete;
-	size_t count = unwind_here(slot, frames, &complete);
+	size_t count = unwind_here(t, slot, frames, &complete);
 	fill(c, slot, frames, count, shim_stack_intern(frames, count, complete));
 	t->busy = 0;
 	return c;
@@ -83,11 +100,10 @@ struct shim_context *shim_context_find(struct shim_thread *t, uintptr_t slot)
  * are the allocation's callers too. Otherwise only the call itself is known, which is no context. */
 uint32_t shim_context_of_allocation(struct shim_thread *t, const struct shim_allocation *a)
 {
-	(void)t;
 	struct shim_frame frames[FRAMES_MAX];
 	bool complete;
 	uintptr_t here = SHIM_SLOT();
-	size_t count = unwind_here(here, frames, &complete);
+	size_t count = unwind_here(t, here, frames, &complete);
 	for (size_t i = 0; i < count; i++) {
 		if (frames[i].slot != a->slot)
 			continue;

@@ -14,6 +14,7 @@
 #include "process.h"
 #include "region.h"
 #include "seen.h"
+#include "signals.h"
 #include "stats.h"
 #include "tables.h"
 #include "thread.h"
@@ -68,7 +69,7 @@ static void remove_entry(struct shim_thread *t, uint32_t at)
 			continue;
 		to->how |= SHIM_HOW_REBASED;
 		to->acq = 0;
-		to->signature = shim_mix(parent, to->lock, shim_generation_of(to->lock), to->context, to->how);
+		to->signature = shim_mix(parent, to->lock, shim_generation_of(to->lock), to->context, to->how) ^ shim_signals_salt(to->signals);
 		parent = to->signature;
 	}
 	atomic_signal_fence(memory_order_seq_cst);
@@ -117,6 +118,12 @@ static enum dt_op op_of(const struct shim_held *e)
 	return e->how & SHIM_HOW_REBASED ? DT_OP_HOLD : DT_OP_ACQUIRE;
 }
 
+/* What could interrupt is asked of acquisitions; a held set that came about otherwise says nothing of it. */
+static uint32_t signals_of(const struct shim_held *e)
+{
+	return op_of(e) == DT_OP_ACQUIRE ? e->signals : 0;
+}
+
 /* The class acquisition of an entry's chain: locks are known by where they were made. A chain that
  * takes two locks of one class says nothing about their order, so the second is left out. */
 static uint32_t resolve_class(struct shim_thread *t, uint32_t index, uint32_t *top_class)
@@ -127,7 +134,7 @@ static uint32_t resolve_class(struct shim_thread *t, uint32_t index, uint32_t *t
 	*top_class = shim_identity_class_of(t, e->lock, kind_of(e), e->context);
 	if (!*top_class || (below != SHIM_NO_ENTRY && (!parent || *top_class == below_class)))
 		return parent;
-	return shim_acq_get(parent, *top_class, e->context, op_of(e), e->how, true);
+	return shim_acq_get(parent, *top_class, e->context, op_of(e), e->how, signals_of(e), true);
 }
 
 /* The node of entry `index`, found or added together with those below it. */
@@ -144,7 +151,7 @@ static uint32_t resolve(struct shim_thread *t, uint32_t index, uint64_t frame_ke
 	if (!lock)
 		return 0;
 	bool room = shim_acq_count() < shim_options.max_acquisitions;
-	e->acq = shim_acq_get(parent, lock, e->context, op_of(e), e->how, room);
+	e->acq = shim_acq_get(parent, lock, e->context, op_of(e), e->how, signals_of(e), room);
 	if (!e->acq && !room) {
 		uint32_t top_class;
 		*folded = true;
@@ -226,7 +233,7 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	                               : shim_identity_of(t, object, how & SHIM_HOW_KIND, c->id, 0);
 	if (id && (parent_acq || below == SHIM_NO_ENTRY)) {
 		bool room = shim_acq_count() < shim_options.max_acquisitions;
-		sighted(t, shim_acq_get(parent_acq, id, c->id, op, how, room));
+		sighted(t, shim_acq_get(parent_acq, id, c->id, op, how, 0, room));
 	}
 	shim_seen_add_tag(t, signature);
 	t->busy = 0;
@@ -255,15 +262,17 @@ static inline void remember_last(struct shim_thread *t, struct shim_context *c, 
 	atomic_signal_fence(memory_order_seq_cst);
 	c->last_parent = pair->parent;
 	c->last_era = t->salt ^ pair->generation;
+	c->last_signals = t->signals;
 	c->last_signature = pair->signature;
 	atomic_signal_fence(memory_order_seq_cst);
 	c->last_lock = pair->lock;
 }
 
-static inline struct shim_pair pair_of(uint64_t parent, const void *lock, uint32_t context, uint32_t how)
+static inline struct shim_pair pair_of(const struct shim_thread *t, uint64_t parent, const void *lock, uint32_t context,
+                                       uint32_t how)
 {
 	struct shim_pair pair = {parent, 0, lock, shim_generation_of(lock), context};
-	pair.signature = shim_mix(parent, lock, pair.generation, context, how);
+	pair.signature = shim_mix(parent, lock, pair.generation, context, how) ^ shim_signals_salt(t->signals);
 	return pair;
 }
 
@@ -271,9 +280,10 @@ uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *
 {
 	uint32_t index = t->depth;
 	struct shim_held *e = &t->held[index];
-	const struct shim_pair pair = pair_of(e[-1].signature, lock, c->id, c->how);
+	const struct shim_pair pair = pair_of(t, e[-1].signature, lock, c->id, c->how);
 	if (SHIM_UNLIKELY(c->epoch != atomic_load_explicit(&shim_code_epoch, memory_order_relaxed) ||
 	                  atomic_load_explicit(&foreign_count, memory_order_relaxed) || t->busy ||
+	                  t->signals >> SHIM_SIGNALS_OPEN_SHIFT == SHIM_SIGNALS_OPEN_UNKNOWN ||
 	                  !(passed_over(c) || shim_seen(t, &pair))))
 		return shim_want_slow(t, lock, c->slot, c->how);
 	t->depth = index + 1;
@@ -281,6 +291,7 @@ uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *
 	e->lock = lock;
 	e->signature = pair.signature;
 	e->context = c->id;
+	e->signals = t->signals;
 	e->acq = 0;
 	remember_last(t, c, &pair);
 	return index;
@@ -295,14 +306,16 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 		return SHIM_NO_ENTRY;
 	}
 	struct shim_context *c = shim_context_find(t, slot);
-	if (!t->busy)
+	if (!t->busy) {
 		shim_drop_foreign_released(t);
+		shim_signals_refresh(t, &c);
+	}
 	uint32_t index = t->depth;
-	const struct shim_pair pair = pair_of(signature_below(t, index), lock, c->id, how);
+	const struct shim_pair pair = pair_of(t, signature_below(t, index), lock, c->id, how);
 	t->depth = index + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	struct shim_held *e = &t->held[index];
-	*e = (struct shim_held){.lock = lock, .context = c->id, .how = how};
+	*e = (struct shim_held){.lock = lock, .context = c->id, .signals = t->signals, .how = how};
 	e->signature = pair.signature;
 	note(t, index, slot, c, &pair);
 	/* Not while a recording below was interrupted: it may have been of this very place. */

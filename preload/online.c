@@ -70,6 +70,14 @@ static void add_event(struct shim_text *text, const struct dt_event *event)
 	} else {
 		add_lock(text, event->lock);
 	}
+	if (event->handler) {
+		shim_text_add(text, " in the handler of ");
+		shim_text_add(text, dt_signal_name(event->handler));
+	}
+	if (event->interruptible) {
+		shim_text_add(text, " with this signal not blocked: ");
+		shim_text_add(text, dt_signal_name(event->interruptible));
+	}
 	shim_text_add(text, "\n");
 	add_stack(text, event->stack);
 }

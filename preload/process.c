@@ -16,6 +16,7 @@
 #include "options.h"
 #include "process.h"
 #include "say.h"
+#include "signals.h"
 #include "stall.h"
 #include "stats.h"
 #include "tables.h"
@@ -108,6 +109,7 @@ void shim_process_started(bool forked)
 		shim_online_forked();
 		shim_waitfor_forked();
 		shim_stall_forked();
+		shim_signals_forked();
 	}
 	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);

@@ -86,7 +86,7 @@ static void renew(struct shim_thread *t, struct shim_matrix *m)
 		for (uint32_t k = 0; k < SHIM_MATRIX_LOCKS / 64; k++)
 			m->bits[i][k] = 0;
 	m->row_count = 0;
-	m->salt = t->salt;
+	m->segment = t->segment;
 }
 
 void shim_seen_add(struct shim_thread *t, const struct shim_pair *pair)
@@ -95,7 +95,7 @@ void shim_seen_add(struct shim_thread *t, const struct shim_pair *pair)
 	uint32_t bit;
 	if (!m && t->tag_mask + 1 >= MATRIX_FROM_TAGS)
 		m = t->matrix = shim_region_map(sizeof *m, true);
-	if (m && m->salt != t->salt)
+	if (m && m->segment != t->segment)
 		renew(t, m);
 	if (m && add_column(m, pair) && add_row(m, shim_matrix_row_key(t, pair)))
 		*shim_matrix_find(t, m, pair, &bit) |= (uint64_t)1 << bit;

@@ -30,7 +30,7 @@ struct shim_matrix {
 		uint32_t row, zero;
 	} rows[SHIM_MATRIX_SLOTS];
 	uint32_t column_count, row_count;
-	uint64_t salt;             /* the segment that the rows are of */
+	uint32_t segment, zero;    /* that the rows are of */
 	uint64_t bits[SHIM_MATRIX_ROWS][SHIM_MATRIX_LOCKS / 64];
 };
 

@@ -63,7 +63,8 @@ struct shim_held {
 	uint32_t context;          /* id of the interned stack */
 	uint32_t acq;              /* id of the acquisition, 0: not looked up yet */
 	uint32_t how;              /* enum shim_how; re-locks counted in the upper half */
-	uint32_t sample;           /* sampled: which of the thread's, plus one */
+	uint16_t sample;           /* sampled: which of the thread's, plus one */
+	uint16_t signals;          /* the thread's, when it was wanted: signals.h */
 };
 
 struct shim_verify {
@@ -75,6 +76,7 @@ struct shim_verify {
 struct shim_context {
 	uintptr_t slot;
 	uint32_t id;
+	uint16_t last_signals, zero; /* the thread's, with the salt */
 	uint16_t verify_count, how;
 	const void *last_lock;
 	uint64_t last_parent;      /* signature of what was held */
@@ -103,7 +105,7 @@ struct shim_thread {
 	struct shim_held *held;
 	struct shim_context *contexts;
 	uintptr_t stack_top;       /* just past the stack's highest word, 0: not known */
-	uint64_t salt;             /* changes with the segment, so that sightings are looked at again */
+	uint64_t salt;             /* changes with the segment and the signals, so that sightings are looked at again */
 	uint32_t *tags;            /* what this thread has already recorded in this segment: seen.h */
 	uint32_t tag_mask;
 	uint32_t tag_misses;
@@ -124,6 +126,11 @@ struct shim_thread {
 	struct shim_sample sampled[SHIM_SAMPLES];
 	struct shim_once_call *once;
 	struct dt_board_slot *board;   /* NULL: none */
+	uint16_t signals;          /* the handler that runs, the handlers that may interrupt: signals.h */
+	bool mask_known;
+	uint64_t blocked;          /* signals, while mask_known */
+	uint64_t handled;          /* shim_signals_handled as it was when `signals` was worked out */
+	struct shim_handler *handler;  /* the innermost that runs */
 	struct shim_held held_inline[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
 };
 
@@ -213,6 +220,7 @@ static inline __attribute__((always_inline)) uint32_t shim_want(struct shim_thre
 	e->lock = lock;
 	e->signature = c->last_signature;
 	e->context = c->id;
+	e->signals = c->last_signals;
 	e->acq = 0;
 	return index;
 }

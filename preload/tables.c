@@ -8,6 +8,7 @@
 #include "modules.h"
 #include "options.h"
 #include "region.h"
+#include "signals.h"
 #include "tables.h"
 
 enum {
@@ -143,26 +144,35 @@ void shim_stack_log(uint32_t id)
 	shim_log_append(&rec.head, sizeof rec, pcs, count * sizeof *pcs, NULL, 0);
 }
 
-static uint64_t acq_key(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how)
+static uint64_t acq_key(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, uint32_t signals)
 {
 	uint64_t key = mix64(((uint64_t)parent << 32 | lock) + 0x9e3779b97f4a7c15u);
 	key = mix64(key ^ ((uint64_t)stack << 32 | (uint32_t)op << 16 | (how & 0xff)));
+	if (signals)
+		key = mix64(key + signals);
 	return key | 1;
 }
 
-static void acq_log(uint32_t id, uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how)
+static void acq_log(uint32_t id, uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how,
+                    uint32_t signals)
 {
 	shim_stack_log(stack);
 	struct dt_rec_acq rec = {{DT_REC_ACQ, 0, 0}, id, parent, lock, stack, (uint8_t)op, 0, 0, 0, 0};
+	rec.handler = signals & SHIM_SIGNALS_HANDLER;
+	rec.open_signals = signals >> SHIM_SIGNALS_OPEN_SHIFT;
+	shim_signals_log(rec.open_signals);
 	rec.mode = how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
 	rec.wait = how & SHIM_HOW_TRY ? DT_WAIT_TRY : how & SHIM_HOW_TIMED ? DT_WAIT_TIMED : DT_WAIT_FOREVER;
 	SHIM_LOG(&rec);
 }
 
-uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, bool add)
+uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, uint32_t signals,
+                      bool add)
 {
+	if (signals >> SHIM_SIGNALS_OPEN_SHIFT == SHIM_SIGNALS_OPEN_UNKNOWN)
+		signals &= SHIM_SIGNALS_HANDLER;
 	how &= SHIM_HOW_SHARED | SHIM_HOW_TIMED | SHIM_HOW_TRY;
-	uint64_t key = acq_key(parent, lock, stack, op, how);
+	uint64_t key = acq_key(parent, lock, stack, op, how, signals);
 	for (uint32_t i = (uint32_t)(key >> 32), tries = 0; tries < 256; i++, tries++) {
 		struct acq_slot *slot = &acqs[i & (ACQ_SLOTS - 1)];
 		uint64_t found = atomic_load_explicit(&slot->key, memory_order_acquire);
@@ -171,7 +181,7 @@ uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op
 				break;
 			if (atomic_compare_exchange_strong(&slot->key, &found, key)) {
 				atomic_fetch_add_explicit(&acq_count, 1, memory_order_relaxed);
-				acq_log((i & (ACQ_SLOTS - 1)) + 1, parent, lock, stack, op, how);
+				acq_log((i & (ACQ_SLOTS - 1)) + 1, parent, lock, stack, op, how, signals);
 				return (i & (ACQ_SLOTS - 1)) + 1;
 			}
 		}

@@ -27,9 +27,10 @@ uintptr_t shim_stack_pc(uint32_t id);
 /* Program counters of a stack, innermost first; the count. Valid for ever. */
 size_t shim_stack_pcs(uint32_t id, const uintptr_t **pcs);
 
-/* Acquisitions: find or add the node (parent, lock, stack, op, mode, wait). *fresh: it is new, and
- * its record is written. With add false only finds. */
-uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, bool add);
+/* Acquisitions: find or add the node (parent, lock, stack, op, mode, wait, signals as in signals.h); a new one
+ * is written to the log. With add false only finds. */
+uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, uint32_t signals,
+                      bool add);
 /* A thread was seen at `acq` in `segment`: logged unless it or enough others are known. True when new. */
 bool shim_acq_sighted(uint32_t acq, uint32_t segment);
 uint32_t shim_acq_count(void);

@@ -20,6 +20,7 @@
 #include "process.h"
 #include "region.h"
 #include "seen.h"
+#include "signals.h"
 #include "stall.h"
 #include "tables.h"
 #include "thread.h"
@@ -96,6 +97,11 @@ static uint64_t salt_of(uint32_t segment)
 	return ((uint64_t)segment * 0x9e3779b97f4a7c15u) << 1;
 }
 
+void shim_salt_renew(struct shim_thread *t)
+{
+	t->salt = salt_of(t->segment) ^ shim_signals_salt(t->signals);
+}
+
 void shim_segment_order(uint32_t id, uint32_t thread, uint32_t pred)
 {
 	struct dt_rec_segment rec = {{DT_REC_SEGMENT, 0, 0}, id, thread, pred, 0};
@@ -125,7 +131,7 @@ void shim_segment_next(struct shim_thread *t, uint32_t pred)
 	if (pred)
 		shim_segment_order(id, t->id, pred);
 	t->segment = id;
-	t->salt = salt_of(id);
+	shim_salt_renew(t);
 }
 
 uint32_t shim_segment_meeting(void)
@@ -210,7 +216,8 @@ void shim_thread_register(struct shim_thread *t)
 	shim_fast_mutex_probe(&t->owner);
 	t->id = prepared ? start->id : thread_id_new();
 	t->segment = prepared ? start->segment : segment_new(t->id, 0);
-	t->salt = salt_of(t->segment);
+	t->signals = (uint16_t)((t->signals & SHIM_SIGNALS_HANDLER) | SHIM_SIGNALS_OPEN_UNKNOWN << SHIM_SIGNALS_OPEN_SHIFT);
+	shim_salt_renew(t);
 	/* In the child of a fork: the stack is the same, the log is another. */
 	for (uint32_t i = 0; i < t->depth; i++)
 		t->held[i].acq = 0;

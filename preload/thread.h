@@ -23,6 +23,7 @@ struct shim_thread_block {
 	struct shim_thread_block *next;
 	struct shim_start start;
 	struct shim_context contexts[SHIM_CONTEXTS];
+	struct shim_context handler_contexts[SHIM_CONTEXTS];  /* of handlers: what they interrupt may be using its own */
 	struct shim_allocation allocations[SHIM_ALLOCATIONS];
 	/* Larger tables of tags, each four times the one before. An older one stays mapped while the
 	 * thread lives: the code that a handler interrupted may be reading it. */
@@ -70,6 +71,8 @@ uint32_t shim_segment_meeting(void);
 void shim_segment_arrive(struct shim_thread *t, uint32_t meeting);
 /* Segment `id` of `thread` comes after `pred` too. */
 void shim_segment_order(uint32_t id, uint32_t thread, uint32_t pred);
+/* Its segment or its signals have changed. */
+void shim_salt_renew(struct shim_thread *t);
 /* The calling thread's next segment, after its last one and after `pred` (0: nothing else). */
 void shim_segment_next(struct shim_thread *t, uint32_t pred);
 

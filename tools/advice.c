@@ -171,6 +171,38 @@ static const char *wait_advice(struct arena *arena, const struct report_finding 
 	    lock_name(finding, hold->lock));
 }
 
+static const struct report_event *handler_event(const struct report_finding *finding)
+{
+	for (size_t i = 0; i < finding->event_count; i++)
+		if (finding->events[i].handler)
+			return &finding->events[i];
+	return NULL;
+}
+
+static const char *handler_message(struct arena *arena, const struct report_finding *finding)
+{
+	const struct report_event *event = handler_event(finding);
+
+	if (!event)
+		return arena_printf(arena, "%s: %s", finding->rule->summary, advice_locks(arena, finding));
+	return arena_printf(arena,
+	                    "`%s` is locked in the handler of %s, and by threads that the handler can interrupt "
+	                    "while they hold it",
+	                    lock_name(finding, event->lock), event->handler);
+}
+
+static const char *handler_advice(struct arena *arena, const struct report_finding *finding)
+{
+	const struct report_event *event = handler_event(finding);
+
+	if (!event)
+		return "Do not lock in signal handlers.";
+	return arena_printf(arena,
+	                    "Only set a flag, write to a pipe or sem_post in the handler; or block %s in all threads "
+	                    "and take it in one by sigwait; or else block it around `%s` everywhere.",
+	                    event->handler, lock_name(finding, event->lock));
+}
+
 static const struct {
 	enum dt_rule_id rule;
 	const char *(*message)(struct arena *arena, const struct report_finding *finding);
@@ -178,6 +210,7 @@ static const struct {
 } rows[] = {
     {DT_RULE_LOCK_ORDER_CYCLE, cycle_message, cycle_advice},
     {DT_RULE_WAIT_WHILE_HOLDING, wait_message, wait_advice},
+    {DT_RULE_LOCK_IN_SIGNAL_HANDLER, handler_message, handler_advice},
 };
 
 void advice_write(struct arena *arena, struct report_finding *finding)

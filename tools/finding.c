@@ -109,6 +109,8 @@ static struct report_event resolve_event(const struct looking *look, const struc
 	    .other_lock = event->other_lock,
 	    .pid = event->pid,
 	    .since_ns = event->since_ns,
+	    .handler = event->handler ? dt_signal_name(event->handler) : NULL,
+	    .interruptible = event->interruptible ? dt_signal_name(event->interruptible) : NULL,
 	    .op = event->op,
 	    .mode = event->mode,
 	    .wait = event->wait,

@@ -57,6 +57,8 @@ struct report_event {
 	int32_t pid;           /* whose ids these are; 0: the finding's process's */
 	const char *run;       /* merged facts: the run that it is from; NULL: the finding's process's */
 	uint64_t since_ns;     /* when it began; 0: not known */
+	const char *handler;       /* "SIGALRM": in its handler; NULL: in none, or of no matter */
+	const char *interruptible; /* that signal's handler could interrupt it; NULL: of no matter */
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;

@@ -15,6 +15,7 @@ static const char *const counter_texts[DT_COUNTERS] = {
         "orderings between threads were not kept: findings can be false for that reason",
     [DT_COUNT_SIGHTINGS_LOST] = "sightings were over the bound kept for one acquisition",
     [DT_COUNT_ONLINE_STOPPED] = NULL, /* the report is complete all the same */
+    [DT_COUNT_SIGNALS_LOST] = "sets of signals were not kept, the table was full: findings of signal handlers can be missing",
     [DT_COUNT_THREADS_LOST] = "threads were not followed: the table of threads was full",
 };
 

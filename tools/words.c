@@ -59,6 +59,16 @@ static const char *since_words(struct arena *arena, const struct report_finding 
 	return arena_printf(arena, " for %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
 }
 
+static const char *in_handler(struct arena *arena, const struct report_event *event)
+{
+	return event->handler ? arena_printf(arena, "in the handler of %s ", event->handler) : "";
+}
+
+static const char *interruptible(struct arena *arena, const struct report_event *event)
+{
+	return event->interruptible ? arena_printf(arena, " with %s not blocked", event->interruptible) : "";
+}
+
 static const char *event_words(struct arena *arena, const struct report_finding *finding,
                                const struct report_event *event)
 {
@@ -75,8 +85,9 @@ static const char *event_words(struct arena *arena, const struct report_finding 
 	case DT_EVENT_HOLD:
 		return arena_printf(arena, "holding %s%s%s, acquired here:", lock, shared, since);
 	case DT_EVENT_ACQUIRE:
-		return arena_printf(arena, "%s %s%s%s%s here:", finding->happened ? "waits for" : "wants",
-		                    lock, shared, wait, since);
+		return arena_printf(arena, "%s%s %s%s%s%s%s here:", in_handler(arena, event),
+		                    finding->happened ? "waits for" : "wants", lock, shared, wait, since,
+		                    interruptible(arena, event));
 	case DT_EVENT_WAIT:
 		if (event->other_thread && other)
 			return arena_printf(

@@ -387,8 +387,12 @@ class Signals(ShimCase):
         self.assert_finds("signals", "timer-and-inversion", cycle("inner", "outer"))
 
     def test_a_handler_nests_in_what_its_thread_holds(self):
-        self.assert_finds("signals", "handler-nests", cycle("in_handler", "inner"))
-        self.assert_clean("signals", "handler-nests-ordered")
+        """And what it takes, threads take with its signal unblocked."""
+        by_handler = ("lock-in-signal-handler", "warning")
+        self.assert_finds("signals", "handler-nests", cycle("in_handler", "inner"),
+                          (*by_handler, "in_handler", "inner", "outer"))
+        self.assert_finds("signals", "handler-nests-ordered", (*by_handler, "in_handler", "outer"),
+                          (*by_handler, "in_handler", "inner", "outer"))
 
 
 class Transparency(ShimCase):
@@ -491,6 +495,9 @@ class WrapperCoverage(ShimCase):
     def expect_destroyed(self, symbol, name, _):
         # There is no initialising a spinlock but by a call: no lock order, and a use of what was destroyed.
         self.assertEqual([finding["rule"] for finding in self.found(symbol, name)], ["use-destroyed"])
+
+    def expect_handler(self, symbol, name, _):
+        self.assertEqual([finding["rule"] for finding in self.found(symbol, name)], ["lock-in-signal-handler"])
 
     def expect_wait(self, symbol, name, _):
         self.assertEqual([finding["rule"] for finding in self.found(symbol, name)], ["wait-while-holding"])

@@ -15,6 +15,7 @@
 #include <malloc.h>
 #include <mqueue.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -1083,6 +1084,110 @@ static void unloaded(void)
 	in_turn(plugin_inside, plugin_outside);
 }
 
+/* Handlers and masks. What installs a handler: it takes the mutex, and so does its thread. */
+static void lock_in_handler(int number)
+{
+	(void)number;
+	CHECK(pthread_mutex_lock(&mutex) == 0);
+	CHECK(pthread_mutex_unlock(&mutex) == 0);
+}
+
+static void handled(void)
+{
+	lock_in_handler(0);
+	CHECK(raise(SIGUSR1) == 0);
+}
+
+static void by_sigaction(void)
+{
+	struct sigaction action = {.sa_handler = lock_in_handler};
+
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	handled();
+}
+
+typedef void handler_fn(int);
+extern handler_fn *bsd_signal(int number, handler_fn *handler);
+extern handler_fn *__sysv_signal(int number, handler_fn *handler);
+
+#define INSTALLS(name)                                              \
+	static void by_##name(void)                                 \
+	{                                                           \
+		CHECK(name(SIGUSR1, lock_in_handler) != SIG_ERR);   \
+		handled();                                          \
+	}
+INSTALLS(signal)
+INSTALLS(bsd_signal)
+INSTALLS(ssignal)
+INSTALLS(sysv_signal)
+INSTALLS(__sysv_signal)
+INSTALLS(sigset)
+
+static sigset_t usr1(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	return set;
+}
+
+static void raised(void)
+{
+	struct sigaction action = {.sa_handler = lock_in_handler};
+
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK(raise(SIGUSR1) == 0);
+}
+
+#define BLOCKS(name, call)                    \
+	static void name##_blocks(void)       \
+	{                                     \
+		sigset_t set = usr1();        \
+		raised();                     \
+		CHECK((call) != -1);          \
+		sigdelset(&set, SIGUSR1);     \
+		lock_in_handler(0);           \
+	}
+BLOCKS(pthread_sigmask, pthread_sigmask(SIG_BLOCK, &set, NULL))
+BLOCKS(sigprocmask, sigprocmask(SIG_BLOCK, &set, NULL))
+BLOCKS(sighold, sighold(SIGUSR1))
+BLOCKS(sigblock, sigblock(1 << (SIGUSR1 - 1)))
+BLOCKS(sigsetmask, sigsetmask(1 << (SIGUSR1 - 1)))
+
+static void unblocked(void)
+{
+	sigset_t set = usr1();
+
+	raised();
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	lock_in_handler(0);
+	CHECK(sigrelse(SIGUSR1) == 0);
+	lock_in_handler(0);
+}
+
+/* A jump puts back the mask that was saved. */
+static sigjmp_buf place;
+extern void __longjmp_chk(struct __jmp_buf_tag to[1], int value) __attribute__((noreturn));
+
+#define JUMPS(name)                                                             \
+	static void by_##name(void)                                             \
+	{                                                                       \
+		sigset_t set = usr1();                                          \
+		raised();                                                       \
+		if (sigsetjmp(place, 1)) {                                      \
+			lock_in_handler(0);                                     \
+			return;                                                 \
+		}                                                               \
+		CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);             \
+		lock_in_handler(0);                                             \
+		name(place, 1);                                                 \
+	}
+JUMPS(longjmp)
+JUMPS(_longjmp)
+JUMPS(siglongjmp)
+JUMPS(__longjmp_chk)
+
 struct coverage_case {
 	const char *symbol, *name, *expected;
 	void (*run)(void);
@@ -1095,6 +1200,23 @@ struct coverage_case {
 	}
 
 static const struct coverage_case cases[] = {
+    {"sigaction", "handled", "handler", by_sigaction},
+    {"signal", "handled", "handler", by_signal},
+    {"bsd_signal", "handled", "handler", by_bsd_signal},
+    {"ssignal", "handled", "handler", by_ssignal},
+    {"sysv_signal", "handled", "handler", by_sysv_signal},
+    {"__sysv_signal", "handled", "handler", by___sysv_signal},
+    {"sigset", "handled", "handler", by_sigset},
+    {"pthread_sigmask", "blocks", "none", pthread_sigmask_blocks},
+    {"sigprocmask", "blocks", "none", sigprocmask_blocks},
+    {"sighold", "blocks", "none", sighold_blocks},
+    {"sigblock", "blocks", "none", sigblock_blocks},
+    {"sigsetmask", "blocks", "none", sigsetmask_blocks},
+    {"sigrelse", "unblocks", "handler", unblocked},
+    {"longjmp", "unblocks", "handler", by_longjmp},
+    {"_longjmp", "unblocks", "handler", by__longjmp},
+    {"siglongjmp", "unblocks", "handler", by_siglongjmp},
+    {"__longjmp_chk", "unblocks", "handler", by___longjmp_chk},
     LOCKS("pthread_mutex_lock", mutex_lock),
     LOCKS("pthread_mutex_trylock", mutex_trylock),
     LOCKS("pthread_mutex_timedlock", mutex_timedlock),
