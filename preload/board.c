@@ -78,7 +78,7 @@ static void begin(void)
 		board = NULL;
 	}
 	if (!board)
-		board = shim_region_map(sizeof *board, false);
+		board = shim_region_map_apart(sizeof *board);
 	slot_of_thread = shim_region_map(THREADS_MAX * sizeof *slot_of_thread, true);
 	shim_board = slot_of_thread ? board : NULL;
 }

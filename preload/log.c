@@ -153,7 +153,7 @@ static bool map_log(void)
 		}
 	} else {
 		capacity_bytes = (uint64_t)ANONYMOUS_CAPACITY_MB << 20;
-		header = shim_region_map(capacity_bytes, false);
+		header = shim_region_map_apart(capacity_bytes);
 		if (!header) {
 			shim_say("no memory for the log: not recording");
 			return false;

@@ -35,6 +35,20 @@ void *shim_region_map(size_t bytes, bool wipe)
 	return region;
 }
 
+void *shim_region_map_apart(size_t bytes)
+{
+	enum { PAGE = 4096 };
+	size_t rounded = (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
+	int saved = errno;
+	char *p = shim_region_map(rounded + 2 * (size_t)PAGE, false);
+	if (p) {
+		syscall(SYS_mprotect, p, (size_t)PAGE, PROT_NONE);
+		syscall(SYS_mprotect, p + PAGE + rounded, (size_t)PAGE, PROT_NONE);
+	}
+	errno = saved;
+	return p ? p + PAGE : NULL;
+}
+
 void *shim_region_map_dense(size_t bytes, bool wipe)
 {
 	if (bytes < HUGE_BYTES)

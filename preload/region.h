@@ -10,6 +10,9 @@ void *shim_region_map(size_t bytes, bool wipe);
 /* The same for a table that is soon touched all over: on huge pages where its size allows, since a
  * miss of the TLB for every look-up costs more than the look-up. */
 void *shim_region_map_dense(size_t bytes, bool wipe);
+/* Between two pages that can't be touched, so that the kernel joins it with no other: found by `detect ps` by how
+ * it begins. Not wiped. */
+void *shim_region_map_apart(size_t bytes);
 void shim_region_unmap(void *region, size_t bytes);
 
 #endif

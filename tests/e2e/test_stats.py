@@ -46,6 +46,7 @@ class Stats(unittest.TestCase):
         for logged in (False, True):
             with self.subTest(logged=logged), tempfile.TemporaryDirectory() as folder:
                 program = start("busy", folder if logged else None)
+                self.addCleanup(program.kill)
                 program.stdout.readline()
                 first = stats(program.pid)["locks"]
                 watch = subprocess.Popen([str(DETECT), "stats", "--watch=1", "--format=json", str(program.pid)],
