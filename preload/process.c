@@ -133,6 +133,9 @@ bool shim_process_check(struct shim_thread *t)
 		return false;
 	uint32_t now = atomic_load_explicit(&process_number, memory_order_relaxed);
 	if (SHIM_UNLIKELY(t->process != now)) {
+		/* Registered before in another process: this is the child of a fork. */
+		if (t->process)
+			shim_signals_begin(t);
 		t->process = now;
 		shim_thread_register(t);
 	}

@@ -130,6 +130,16 @@ void shim_signals_enter(struct shim_thread *t, struct shim_handler *handler, int
 	set_signals(t, (uint32_t)signal, SHIM_SIGNALS_OPEN_UNKNOWN);
 }
 
+void shim_signals_begin(struct shim_thread *t)
+{
+	if (SHIM_LIKELY(!t->handler))
+		return;
+	t->handler = NULL;
+	t->mask_known = false;
+	choose_contexts(t);
+	set_signals(t, 0, SHIM_SIGNALS_OPEN_UNKNOWN);
+}
+
 void shim_signals_leave(struct shim_thread *t, struct shim_handler *handler, uint64_t blocked)
 {
 	bool same = handler->mask_known && handler->blocked == blocked && handler->handled == t->handled;

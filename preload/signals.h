@@ -57,6 +57,9 @@ const struct shim_handler *shim_signals_handler(const struct shim_thread *t, uin
 /* Write the set to the log, unless it is there. */
 void shim_signals_log(uint32_t set);
 void shim_signals_forked(void);
+/* The calling thread is registered in a new process. The child of a fork in a handler goes on in there with a life of
+ * its own (PostgreSQL's servers do): it runs no handler. */
+void shim_signals_begin(struct shim_thread *t);
 
 static inline uint64_t shim_signals_salt(uint32_t signals)
 {

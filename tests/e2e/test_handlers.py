@@ -62,6 +62,7 @@ class Handlers(ShimCase):
         self.clean("nested-masked")
 
     def test_child_of_fork(self):
+        self.clean("forked-in-handler")
         finding = self.finds("in-child")
         self.assertTrue(all(event["stack"] for event in finding["events"]))
 

@@ -395,6 +395,37 @@ static void in_child(void)
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* A handler that forks: its child lives on inside it, as a server does, with the signal unblocked and handlers of its own that
+ * do nothing, and locks as any program does. */
+static void does_nothing(int number)
+{
+	(void)number;
+}
+
+static void forks_a_server(int number)
+{
+	sigset_t set;
+	int status;
+
+	pid_t child = fork();
+	if (child == 0) {
+		install(number, does_nothing, 0);
+		write_line();
+		sigemptyset(&set);
+		sigaddset(&set, number);
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		write_line();
+		exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void forked_in_handler(void)
+{
+	install(SIGUSR1, forks_a_server, 0);
+	raise(SIGUSR1);
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -428,4 +459,4 @@ CASES({"plain", plain}, {"signal", by_signal}, {"sigset", by_sigset}, {"only-tri
       {"installed-later", installed_later}, {"jump-out", jump_out}, {"jump-out-and-lock", jump_out_and_lock},
       {"own-stack", own_stack}, {"own-stack-jump", own_stack_jump}, {"nested", nested}, {"nested-masked", nested_masked},
       {"mask-by-context", mask_by_context}, {"readers", readers}, {"actions", actions},
-      {"many-handlers", many_handlers}, {"in-child", in_child}, {"mask-loop", mask_loop})
+      {"many-handlers", many_handlers}, {"in-child", in_child}, {"forked-in-handler", forked_in_handler}, {"mask-loop", mask_loop})
