@@ -15,7 +15,7 @@ enum {
 	SITES_MOST = SITES / 4 * 3,
 	TRIES = 128,
 	EARLY = 32, /* samples before they get rarer */
-	PERIOD_MOST = 128,
+	DOUBLINGS_MOST = 10,
 	INTERVALS_MOST = 100000,
 	WAIT_SHOWN_NS = 50000
 };
@@ -122,11 +122,11 @@ static uint32_t next_random(struct shim_thread *t)
 	return t->random = x;
 }
 
-/* Every one, then on average every 2nd, 4th, ... 128th; never in step with the program. */
+/* Every one, then on average every 2nd, 4th, ... 1024th; never in step with the program. */
 static uint32_t next_distance(struct shim_thread *t)
 {
 	uint32_t doublings = t->samples / EARLY;
-	uint32_t period = doublings < 7 ? 1u << doublings : PERIOD_MOST;
+	uint32_t period = 1u << (doublings < DOUBLINGS_MOST ? doublings : DOUBLINGS_MOST);
 	return period == 1 ? 1 : 1 + next_random(t) % (2 * period - 1);
 }
 

@@ -1,7 +1,7 @@
 /* stats.h: how long locks are held and waited for.
  *
  * Waits are all counted: who waits pays a system call anyway. Of acquisitions one in some is timed: the first
- * of a thread, then ever fewer, down to one in 128 on average at random distances; each stands for as many as its distance, so
+ * of a thread, then ever fewer, down to one in 1,024 on average at random distances; each stands for as many as its distance, so
  * the sums are unbiased. The figures lie in records of the log and change in place (DT_REC_STAT).
  *
  * Memory: a table of pointers to the records. Threads: any, lock-free. Failure: a full table counts by class of

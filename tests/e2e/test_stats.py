@@ -29,7 +29,7 @@ class Stats(unittest.TestCase):
             found = stats(folder)
             locks = {lock["name"]: lock for lock in found["locks"]}
             hot, cold = locks["mutex `hot`"], locks["mutex `cold`"]
-            # Estimates of 60,000 and 3,002; each thread begins with every acquisition and gets to one in 128.
+            # Estimates of 60,000 and 3,002; each thread begins with every acquisition and gets to one in 1,024.
             self.assertTrue(45000 < hot["acquisitions"] < 75000, hot)
             self.assertTrue(1000 < cold["acquisitions"] < 6000, cold)
             self.assertEqual((hot["contended"], cold["contended"]), (0, 1))
