@@ -31,6 +31,11 @@ static const enum dt_rule_id rule_of[DT_INCIDENTS] = {
     [DT_INCIDENT_LONG_WAIT] = DT_RULE_LONG_WAIT,
 };
 
+enum dt_rule_id dt_rule_of_incident(enum dt_incident incident)
+{
+	return rule_of[incident];
+}
+
 static enum dt_event_kind kind_of(const struct dt_incident_part *part)
 {
 	switch ((enum dt_part)part->part) {
@@ -146,6 +151,7 @@ static enum dt_err emit(struct dt_check_state *state, const struct dt_incident_f
 	                                .tier = DT_TIER_CERTAIN,
 	                                .happened = true,
 	                                .broken = incident->flags & DT_INCIDENT_BROKEN,
+	                                .cut = incident->flags & DT_INCIDENT_CUT,
 	                                .time_ns = incident->time_ns,
 	                                .count = 1,
 	                                .locks = state->locks.at,

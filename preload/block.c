@@ -58,39 +58,46 @@ static uint32_t known_identity(const void *lock)
 	return shim_identity_now(lock, &initialised);
 }
 
+static struct dt_board_held held_of_lock(const struct shim_held *h)
+{
+	shim_stack_log(h->context);
+	return (struct dt_board_held){
+	    .lock = (uintptr_t)h->lock,
+	    .key = shim_identity_key(h->lock, h->how & SHIM_HOW_KIND),
+	    .id = known_identity(h->lock),
+	    .stack = h->context,
+	    .kind = h->how & SHIM_HOW_KIND,
+	    .mode = mode_of(h->how),
+	};
+}
+
+static struct dt_board_held held_of_once(struct shim_thread *t, const struct shim_once_call *once)
+{
+	return (struct dt_board_held){
+	    .lock = (uintptr_t)once->control,
+	    .id = identity(t, once->control, DT_LOCK_ONCE, once->context),
+	    .stack = once->context,
+	    .kind = DT_LOCK_ONCE,
+	};
+}
+
+/* First the innermost once routines that the thread runs, since those are nowhere else: so few that locks
+ * which do not fit beside them lie in memory that others may read at any time, not with the thread (note.c:
+ * grow_held). */
+enum { ONCES_SHOWN = DT_BOARD_HELD - SHIM_HELD_INLINE };
+
 static void publish_held(struct shim_thread *t, struct dt_board_slot *slot)
 {
 	uint32_t count = 0;
-	slot->held_address = (uintptr_t)t->held;
-	slot->held_count = count_held(t);
-	for (const struct shim_once_call *once = t->once; once; once = once->outer)
-		slot->held_count += once->running;
-	if (slot->held_count > DT_BOARD_HELD) {
-		slot->held_count = t->depth > DT_BOARD_HELD ? t->depth : DT_BOARD_HELD + 1;
-		return;
-	}
-	for (uint32_t i = 0; i < t->depth; i++) {
-		const struct shim_held *h = &t->held[i];
-		if (!(h->how & SHIM_HOW_HELD))
-			continue;
-		shim_stack_log(h->context);
-		slot->held[count++] = (struct dt_board_held){
-		    .lock = (uintptr_t)h->lock,
-		    .key = shim_identity_key(h->lock, h->how & SHIM_HOW_KIND),
-		    .id = known_identity(h->lock),
-		    .stack = h->context,
-		    .kind = h->how & SHIM_HOW_KIND,
-		    .mode = mode_of(h->how),
-		};
-	}
-	for (const struct shim_once_call *once = t->once; once; once = once->outer)
+	for (const struct shim_once_call *once = t->once; once && count < ONCES_SHOWN; once = once->outer)
 		if (once->running)
-			slot->held[count++] = (struct dt_board_held){
-			    .lock = (uintptr_t)once->control,
-			    .id = identity(t, once->control, DT_LOCK_ONCE, once->context),
-			    .stack = once->context,
-			    .kind = DT_LOCK_ONCE,
-			};
+			slot->held[count++] = held_of_once(t, once);
+	slot->held_address = (uintptr_t)t->held;
+	slot->more_count = count + count_held(t) > DT_BOARD_HELD ? t->depth : 0;
+	for (uint32_t i = 0; !slot->more_count && i < t->depth; i++)
+		if (t->held[i].how & SHIM_HOW_HELD)
+			slot->held[count++] = held_of_lock(&t->held[i]);
+	slot->held_count = count;
 }
 
 static void publish_wait(struct shim_thread *t, struct dt_board_slot *slot, const struct shim_wait *wait)
@@ -108,8 +115,8 @@ static void publish_wait(struct shim_thread *t, struct dt_board_slot *slot, cons
 	slot->mode = mode_of(wait->how);
 	slot->wait = wait->how & SHIM_HOW_TIMED ? DT_WAIT_TIMED : DT_WAIT_FOREVER;
 	slot->flags = 0;
-	if (slot->kind == DT_LOCK_RWLOCK &&
-	    ((const pthread_rwlock_t *)wait->object)->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
+	if (slot->kind == DT_LOCK_RWLOCK && ((const pthread_rwlock_t *)wait->object)->__data.__flags ==
+	                                        PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP)
 		slot->flags |= DT_BOARD_PREFERS_WRITER;
 }
 
@@ -128,7 +135,7 @@ static void set_state(struct dt_board_slot *slot, enum dt_board_state state)
 	slot->state = state;
 	__atomic_store_n(&slot->sequence, (slot->sequence | 1) + 1, __ATOMIC_SEQ_CST);
 	set_bit(shim_board->blocked, at, state == DT_BOARD_BLOCKED);
-	set_bit(shim_board->holders, at, state == DT_BOARD_BLOCKED && slot->held_count);
+	set_bit(shim_board->holders, at, state == DT_BOARD_BLOCKED && (slot->held_count || slot->more_count));
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -140,7 +147,8 @@ static void begin_write(struct dt_board_slot *slot)
 
 /* A handler that runs inside a blocked call: that call's frame lies further out on the same stack. After a
  * longjmp out of the call it lies further in, or where nothing is any more. */
-static bool interrupts_another(const struct shim_thread *t, const struct dt_board_slot *slot, const void *here)
+static bool interrupts_another(const struct shim_thread *t, const struct dt_board_slot *slot,
+                               const void *here)
 {
 	uintptr_t now = (uintptr_t)here;
 	bool on_own_stack = now < t->stack_top && t->stack_top - now < (uintptr_t)1 << 30;
@@ -210,7 +218,8 @@ static void count_wait(const struct shim_block *b)
 		return;
 	int saved = errno;
 	t->busy = 1;
-	shim_stats_waited(t, b->wait.object, b->wait.how & SHIM_HOW_KIND, b->wait.context, b->begin_ns, shim_now_ns());
+	shim_stats_waited(t, b->wait.object, b->wait.how & SHIM_HOW_KIND, b->wait.context, b->begin_ns,
+	                  shim_now_ns());
 	t->busy = 0;
 	errno = saved;
 }

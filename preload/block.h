@@ -8,7 +8,7 @@
  *   result = real call that blocks;
  *   shim_block_end(&block);
  *
- * Waits that are cancellation points end in a cleanup handler (SHIM_BLOCKING).
+ * Waits that are cancellation points end in a cleanup handler (SHIM_BLOCKING_CANCELLABLE).
  * Memory: the block lies on the caller's stack. Threads: any. errno is kept. Costs two clock reads, the
  * copy of what is held, and a walk when something is held. */
 #ifndef SHIM_BLOCK_H
@@ -22,22 +22,22 @@
 
 struct shim_wait {
 	enum dt_op op;
-	uint32_t how;           /* enum shim_how: kind, shared, timed */
-	const void *object;     /* joins: NULL */
-	const void *mutex;      /* condition waits: the mutex */
-	uint32_t context;       /* of the call */
-	uint32_t other_thread;  /* joins */
-	bool final;             /* the call has no way to fail: on_deadlock=break can't refuse it */
+	uint32_t how;          /* enum shim_how: kind, shared, timed */
+	const void *object;    /* joins: NULL */
+	const void *mutex;     /* condition waits: the mutex */
+	uint32_t context;      /* of the call */
+	uint32_t other_thread; /* joins */
+	bool final;            /* the call has no way to fail: on_deadlock=break can't refuse it */
 };
 
 struct shim_block {
 	struct shim_thread *thread;
-	struct dt_board_slot *slot;  /* NULL: not published */
-	struct dt_board_slot outer;  /* what a handler interrupted: another block of this thread */
+	struct dt_board_slot *slot; /* NULL: not published */
+	struct dt_board_slot outer; /* what a handler interrupted: another block of this thread */
 	bool nested;
-	bool stuck;                  /* counted in shim_board_stuck */
-	bool said_long;              /* long_wait: told while it lasted */
-	uint64_t begin_ns;           /* 0: not measured */
+	bool stuck;        /* counted in shim_board_stuck */
+	bool said_long;    /* long_wait: told while it lasted */
+	uint64_t begin_ns; /* 0: not measured */
 	struct shim_wait wait;
 };
 
@@ -62,43 +62,43 @@ static inline uint32_t shim_context_now(struct shim_thread *t, uintptr_t slot)
 }
 
 /* A wait for a lock whose entry on the held stack is `index`. */
-#define SHIM_WAIT_FOR(t, lock, what, index)                                        \
-	&(const struct shim_wait)                                                  \
-	{                                                                          \
-		.op = DT_OP_ACQUIRE, .how = (what), .object = (const void *)(lock), \
-		.context = shim_context_of(t, index)                               \
+#define SHIM_WAIT_FOR(t, lock, what, index)                                                                  \
+	&(const struct shim_wait)                                                                            \
+	{                                                                                                    \
+		.op = DT_OP_ACQUIRE, .how = (what), .object = (const void *)(lock),                          \
+		.context = shim_context_of(t, index)                                                         \
 	}
 
 /* A wait for the end of a thread, by its id in the log (0: not observed). */
-#define SHIM_WAIT_TO_JOIN(t, id, what, slot)                                                     \
-	&(const struct shim_wait)                                                                \
-	{                                                                                        \
-		.op = DT_OP_JOIN, .how = (what), .context = shim_context_now(t, slot), .other_thread = (id) \
+#define SHIM_WAIT_TO_JOIN(t, id, what, slot)                                                                 \
+	&(const struct shim_wait)                                                                            \
+	{                                                                                                    \
+		.op = DT_OP_JOIN, .how = (what), .context = shim_context_now(t, slot), .other_thread = (id)  \
 	}
 
 /* result = call, as a published wait; or what a refused call returns. */
-#define SHIM_BLOCKING(result, t, wait, refused, call)         \
-	do {                                                  \
-		struct shim_block shim_b;                     \
-		if (shim_block_begin(&shim_b, t, wait)) {     \
-			(result) = (call);                    \
-			shim_block_end(&shim_b);              \
-		} else {                                      \
-			(result) = (refused);                 \
-		}                                             \
+#define SHIM_BLOCKING(result, t, wait, refused, call)                                                        \
+	do {                                                                                                 \
+		struct shim_block shim_b;                                                                    \
+		if (shim_block_begin(&shim_b, t, wait)) {                                                    \
+			(result) = (call);                                                                   \
+			shim_block_end(&shim_b);                                                             \
+		} else {                                                                                     \
+			(result) = (refused);                                                                \
+		}                                                                                            \
 	} while (0)
 
 /* The same around a cancellation point. */
-#define SHIM_BLOCKING_CANCELLABLE(result, t, wait, refused, call)            \
-	do {                                                                 \
-		struct shim_block shim_b;                                    \
-		if (shim_block_begin(&shim_b, t, wait)) {                    \
-			pthread_cleanup_push(shim_block_cleanup, &shim_b);   \
-			(result) = (call);                                   \
-			pthread_cleanup_pop(1);                              \
-		} else {                                                     \
-			(result) = (refused);                                \
-		}                                                            \
+#define SHIM_BLOCKING_CANCELLABLE(result, t, wait, refused, call)                                            \
+	do {                                                                                                 \
+		struct shim_block shim_b;                                                                    \
+		if (shim_block_begin(&shim_b, t, wait)) {                                                    \
+			pthread_cleanup_push(shim_block_cleanup, &shim_b);                                   \
+			(result) = (call);                                                                   \
+			pthread_cleanup_pop(1);                                                              \
+		} else {                                                                                     \
+			(result) = (refused);                                                                \
+		}                                                                                            \
 	} while (0)
 
 /* `long_wait`: how long a wait without a limit may last before it is reported, as an absolute time of

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "log.h"
 #include "options.h"
 #include "region.h"
 #include "thread.h"
@@ -23,16 +24,16 @@ _Static_assert(offsetof(struct shim_thread, depth) == offsetof(struct dt_board_t
 _Static_assert(sizeof(struct shim_held) == sizeof(struct dt_board_entry) &&
                    offsetof(struct shim_held, context) == offsetof(struct dt_board_entry, stack) &&
                    offsetof(struct shim_held, how) == offsetof(struct dt_board_entry, how) &&
-                   (int)SHIM_HOW_KIND == DT_BOARD_ENTRY_KIND && (int)SHIM_HOW_SHARED == DT_BOARD_ENTRY_SHARED &&
-                   (int)SHIM_HOW_HELD == DT_BOARD_ENTRY_HELD,
+                   (int)SHIM_HOW_KIND == DT_BOARD_ENTRY_KIND &&
+                   (int)SHIM_HOW_SHARED == DT_BOARD_ENTRY_SHARED && (int)SHIM_HOW_HELD == DT_BOARD_ENTRY_HELD,
                "struct dt_board_entry is an entry of the held stack");
 
 struct dt_board *shim_board;
 _Atomic uint32_t shim_board_threads, shim_board_stuck;
 
-static bool shared;                   /* a file: the child of a fork goes on with it */
-static _Atomic uint64_t cursor;       /* group << 8 | slots of it given away */
-static _Atomic uint32_t *slot_of_thread;  /* by thread id, plus one */
+static bool shared;                      /* a file: the child of a fork goes on with it */
+static _Atomic uint64_t cursor;          /* group << 8 | slots of it given away */
+static _Atomic uint32_t *slot_of_thread; /* by thread id, plus one */
 
 static struct dt_board *map_file(void)
 {
@@ -62,7 +63,8 @@ static struct dt_board *map_file(void)
 /* The head of the board is touched all over; slots get their pages with their group. */
 static bool populate(void *start, size_t bytes)
 {
-	uintptr_t from = (uintptr_t)start & ~(uintptr_t)4095, to = ((uintptr_t)start + bytes + 4095) & ~(uintptr_t)4095;
+	uintptr_t from = (uintptr_t)start & ~(uintptr_t)4095,
+	          to = ((uintptr_t)start + bytes + 4095) & ~(uintptr_t)4095;
 
 	return syscall(SYS_madvise, from, to - from, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
 }
@@ -112,8 +114,8 @@ void shim_board_leave(void)
 	for (uint32_t i = 0; shim_board && i < DT_BOARD_GROUPS; i++) {
 		int32_t owner = pid;
 		if (__atomic_load_n(&shim_board->owners[i], __ATOMIC_RELAXED) == pid)
-			__atomic_compare_exchange_n(&shim_board->owners[i], &owner, 0, false, __ATOMIC_SEQ_CST,
-			                            __ATOMIC_RELAXED);
+			__atomic_compare_exchange_n(&shim_board->owners[i], &owner, 0, false,
+			                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
 }
 
@@ -168,7 +170,8 @@ static struct dt_board_slot *new_slot(void)
 		group = claim_group(pid);
 		if (group == DT_BOARD_GROUPS)
 			return NULL;
-		if (!populate(&shim_board->slots[group * DT_BOARD_GROUP], DT_BOARD_GROUP * sizeof(struct dt_board_slot))) {
+		if (!populate(&shim_board->slots[group * DT_BOARD_GROUP],
+		              DT_BOARD_GROUP * sizeof(struct dt_board_slot))) {
 			own(group, pid, 0);
 			return NULL;
 		}
@@ -199,8 +202,10 @@ void shim_board_enter(struct shim_thread *t)
 
 	t->board = slot;
 	atomic_fetch_add(&shim_board_threads, 1);
-	if (!slot)
+	if (!slot) {
+		shim_log_count(DT_COUNT_SLOTS_LOST, 1);
 		return;
+	}
 	uint32_t sequence = slot->sequence;
 	__atomic_store_n(&slot->sequence, sequence | 1, __ATOMIC_SEQ_CST);
 	slot->state = DT_BOARD_RUNNING;
@@ -209,6 +214,7 @@ void shim_board_enter(struct shim_thread *t)
 	slot->thread = t->id;
 	slot->thread_address = (uintptr_t)t;
 	slot->held_count = 0;
+	slot->more_count = 0;
 	__atomic_store_n(&slot->sequence, (sequence | 1) + 1, __ATOMIC_SEQ_CST);
 	if (t->id < THREADS_MAX)
 		atomic_store(&slot_of_thread[t->id], shim_board_index(slot) + 1);
@@ -245,4 +251,26 @@ bool shim_board_read(const struct dt_board_slot *slot, struct dt_board_slot *cop
 	memcpy(copy, (const void *)slot, sizeof *copy);
 	atomic_thread_fence(memory_order_seq_cst);
 	return __atomic_load_n(&slot->sequence, __ATOMIC_RELAXED) == before && copy->sequence == before;
+}
+
+uint32_t shim_board_next(const uint64_t *bits, uint32_t from)
+{
+	while (from < DT_BOARD_SLOTS) {
+		uint64_t word = __atomic_load_n(&bits[from / 64], __ATOMIC_SEQ_CST) >> from % 64;
+		if (word)
+			return from + (uint32_t)__builtin_ctzll(word);
+		from = (from | 63) + 1;
+	}
+	return DT_BOARD_SLOTS;
+}
+
+uint32_t shim_board_next_of(int32_t pid, uint32_t from)
+{
+	for (uint32_t i = from; i < DT_BOARD_SLOTS; i++) {
+		if (__atomic_load_n(&shim_board->owners[i / DT_BOARD_GROUP], __ATOMIC_RELAXED) != pid)
+			i |= DT_BOARD_GROUP - 1;
+		else if (shim_board->slots[i].state != DT_BOARD_FREE)
+			return i;
+	}
+	return DT_BOARD_SLOTS;
 }

@@ -2,7 +2,8 @@
  *
  * Memory: a shared file mapping in the log folder, or anonymous memory without one.
  * Threads: any, at once, lock-free; a slot is written by its own thread and its signal handlers only.
- * Failure: without a board, or a slot, a thread's waits are not seen by others: no deadlock it is in is found. */
+ * Failure: without a board, or a slot, a thread's waits are not seen by others: no deadlock it is in is
+ * found. */
 #ifndef SHIM_BOARD_H
 #define SHIM_BOARD_H
 
@@ -35,6 +36,11 @@ extern _Atomic uint32_t shim_board_threads, shim_board_stuck;
 
 /* A copy of a slot that was whole, and its sequence; false: it is being written. */
 bool shim_board_read(const struct dt_board_slot *slot, struct dt_board_slot *copy);
+
+/* The next slot from `from` on whose bit is set in blocked[] or holders[]; DT_BOARD_SLOTS: none. */
+uint32_t shim_board_next(const uint64_t *bits, uint32_t from);
+/* The next slot from `from` on that a thread of process `pid` has; DT_BOARD_SLOTS: none. */
+uint32_t shim_board_next_of(int32_t pid, uint32_t from);
 
 static inline uint32_t shim_board_index(const struct dt_board_slot *slot)
 {

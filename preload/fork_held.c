@@ -10,7 +10,7 @@
 enum { LOCKS = 256, HELD_MOST = 4096 };
 
 struct fork_held {
-	_Atomic uintptr_t lock;  /* 0: forgotten, or told */
+	_Atomic uintptr_t lock; /* 0: forgotten, or told */
 	uint32_t thread, context;
 	int32_t pid, owner;
 };
@@ -30,13 +30,15 @@ static void collect_thread(const struct dt_board_slot *slot)
 {
 	const struct shim_thread *other = (const void *)(uintptr_t)slot->thread_address;
 
-	if (other == &shim_self || !all_readable((uintptr_t)other, sizeof *other) || other->id != slot->thread ||
-	    other->depth > HELD_MOST || !all_readable((uintptr_t)other->held, other->depth * sizeof *other->held))
+	if (other == &shim_self || !all_readable((uintptr_t)other, sizeof *other) ||
+	    other->id != slot->thread || other->depth > HELD_MOST ||
+	    !all_readable((uintptr_t)other->held, other->depth * sizeof *other->held))
 		return;
 	for (uint32_t i = 0; i < other->depth && count < LOCKS; i++) {
 		const struct shim_held *h = &other->held[i];
 		if ((h->how & SHIM_HOW_HELD) && (h->how & SHIM_HOW_KIND) != DT_LOCK_SEM)
-			table[count++] = (struct fork_held){(uintptr_t)h->lock, other->id, h->context, slot->pid, other->owner};
+			table[count++] = (struct fork_held){(uintptr_t)h->lock, other->id, h->context,
+			                                    slot->pid, other->owner};
 	}
 }
 
@@ -45,13 +47,9 @@ void shim_fork_held_collect(void)
 	int32_t parent = shim_self.board ? shim_self.board->pid : 0;
 
 	atomic_store(&count, 0);
-	for (uint32_t g = 0; parent && g < DT_BOARD_GROUPS; g++) {
-		if (__atomic_load_n(&shim_board->owners[g], __ATOMIC_RELAXED) != parent)
-			continue;
-		for (uint32_t i = g * DT_BOARD_GROUP; i < (g + 1) * DT_BOARD_GROUP; i++)
-			if (shim_board->slots[i].state != DT_BOARD_FREE && shim_board->slots[i].thread_address)
-				collect_thread(&shim_board->slots[i]);
-	}
+	for (uint32_t i = 0; parent && (i = shim_board_next_of(parent, i)) < DT_BOARD_SLOTS; i++)
+		if (shim_board->slots[i].thread_address)
+			collect_thread(&shim_board->slots[i]);
 }
 
 static struct fork_held *find(const void *lock)
@@ -75,8 +73,9 @@ static bool is_still_held(const struct fork_held *held, const void *lock, enum d
 {
 	if (shim_object_is_shared(lock, kind))
 		return false;
-	return kind == DT_LOCK_MUTEX ? shim_mutex_owner(lock) == held->owner
-	       : kind == DT_LOCK_RWLOCK ? !shim_rwlock_is_free(lock) : kind == DT_LOCK_SPIN;
+	return kind == DT_LOCK_MUTEX    ? shim_mutex_owner(lock) == held->owner
+	       : kind == DT_LOCK_RWLOCK ? !shim_rwlock_is_free(lock)
+	                                : kind == DT_LOCK_SPIN;
 }
 
 void shim_fork_held_check(struct shim_thread *t, const void *lock, enum dt_lock_kind kind, uint32_t context)
@@ -84,11 +83,15 @@ void shim_fork_held_check(struct shim_thread *t, const void *lock, enum dt_lock_
 	struct fork_held *held = find(lock);
 	uintptr_t address = (uintptr_t)lock;
 
-	if (!held || !is_still_held(held, lock, kind) || !atomic_compare_exchange_strong(&held->lock, &address, 0))
+	if (!held || !is_still_held(held, lock, kind) ||
+	    !atomic_compare_exchange_strong(&held->lock, &address, 0))
 		return;
 	struct shim_part parts[2] = {shim_part_of(t, DT_PART_USE, (void *)(uintptr_t)lock, kind, context)};
-	parts[1] = (struct shim_part){
-	    .part = {.part = DT_PART_HELD, .op = DT_OP_ACQUIRE, .thread = held->thread, .stack = held->context, .pid = held->pid},
-	    .lock = lock};
+	parts[1] = (struct shim_part){.part = {.part = DT_PART_HELD,
+	                                       .op = DT_OP_ACQUIRE,
+	                                       .thread = held->thread,
+	                                       .stack = held->context,
+	                                       .pid = held->pid},
+	                              .lock = lock};
 	shim_incident_tell(t, DT_INCIDENT_LOCK_HELD_AT_FORK, 0, parts, 2);
 }

@@ -25,9 +25,10 @@ static struct shim_held *held_unit(struct shim_thread *t, const void *sem)
 }
 
 /* A wait on a signal, for the record; on what may be a lock, the entry that is wanted. */
-static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t slot, bool again)
+static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t slot, bool resource,
+                     bool again)
 {
-	if (!shim_identity_is_resource(t, sem)) {
+	if (!resource) {
 		/* Got before anybody knew that it is a signal. */
 		if (held_unit(t, sem))
 			shim_release(t, sem);
@@ -63,8 +64,8 @@ static void not_got(void *argument)
 	struct shim_thread *t = &shim_self;                                                                  \
 	int result, saved = errno;                                                                           \
 	pthread_testcancel();                                                                                \
-	bool again = held_unit(t, sem) && shim_identity_is_resource(t, sem);                                 \
-	uint32_t index = want(t, sem, what, SHIM_SLOT(), again);                                             \
+	bool resource = shim_identity_is_resource(t, sem), again = resource && held_unit(t, sem);            \
+	uint32_t index = want(t, sem, what, SHIM_SLOT(), resource, again);                                   \
 	result = SHIM_REAL(sem_trywait)(sem);                                                                \
 	if (result != 0 && errno == EAGAIN) {                                                                \
 		struct sem_wait wait = {t, index};                                                           \
@@ -85,8 +86,8 @@ static void not_got(void *argument)
 SHIM_HOOK(int, sem_trywait, (sem_t * sem))
 {
 	struct shim_thread *t = &shim_self;
-	bool again = held_unit(t, sem) && shim_identity_is_resource(t, sem);
-	uint32_t index = want(t, sem, SHIM_HOW_TRY, SHIM_SLOT(), again);
+	bool resource = shim_identity_is_resource(t, sem), again = resource && held_unit(t, sem);
+	uint32_t index = want(t, sem, SHIM_HOW_TRY, SHIM_SLOT(), resource, again);
 	int result = SHIM_REAL(sem_trywait)(sem);
 	got(t, sem, index, SHIM_HOW_TRY, again, result == 0);
 	return result;

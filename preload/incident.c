@@ -17,30 +17,34 @@
 
 enum { TEXT_BYTES = 64 * 1024, FRAMES_SAID = 16, PLACES = 1024, TOLD_AT_A_PLACE = 4, TOLD_MAX = 1000 };
 
-static _Atomic uint64_t places[PLACES];   /* hash of where, 0: free */
+static _Atomic uint64_t places[PLACES]; /* hash of where, 0: free */
 static _Atomic uint32_t told[PLACES];
 static _Atomic uint32_t told_in_all;
 
-static const struct {
-	const char *name, *summary;
-	bool hangs;   /* said at once whatever `online` says: nobody may live to report it */
-	bool warning;
-} kinds[DT_INCIDENTS] = {
-    [DT_INCIDENT_DEADLOCK] = {"deadlock", "threads wait for each other in a closed circle", true, false},
-    [DT_INCIDENT_SELF_DEADLOCK] = {"self-deadlock", "a thread waits for a lock that it holds itself", true, false},
-    [DT_INCIDENT_STALL] = {"stall", "every thread waits for another of this process", true, false},
-    [DT_INCIDENT_UNLOCK_NOT_LOCKED] = {"unlock-not-locked", "a lock is released that nobody holds", false, false},
-    [DT_INCIDENT_UNLOCK_NOT_OWNER] = {"unlock-not-owner", "a thread releases a lock that another thread holds", false, false},
-    [DT_INCIDENT_DESTROY_LOCKED] = {"destroy-locked", "a lock is destroyed while it is held", false, false},
-    [DT_INCIDENT_DESTROY_WAITED] = {"destroy-waited", "an object is destroyed while threads wait on it", true, false},
-    [DT_INCIDENT_USE_DESTROYED] = {"use-destroyed", "a lock is used after it was destroyed", false, false},
-    [DT_INCIDENT_INIT_LOCKED] = {"init-locked", "a lock is initialised while it is held", false, false},
-    [DT_INCIDENT_EXIT_HOLDING_LOCK] = {"exit-holding-lock", "a thread ended while it held a lock", false, true},
-    [DT_INCIDENT_COND_MUTEX_MISMATCH] = {"cond-mutex-mismatch", "a condition variable is waited on with different mutexes", false, false},
-    [DT_INCIDENT_COND_WAIT_UNLOCKED] = {"cond-wait-unlocked", "a condition variable is waited on without holding the mutex", false, false},
-    [DT_INCIDENT_LOCK_HELD_AT_FORK] = {"lock-held-at-fork", "a lock is used that another thread held at the fork", true, true},
-    [DT_INCIDENT_LONG_WAIT] = {"long-wait", "a wait lasts longer than long_wait allows", true, true},
-};
+/* Said at once whatever `online` says: the program may hang from here on, and nobody live to report it. */
+static bool may_hang(enum dt_incident incident)
+{
+	switch (incident) {
+	case DT_INCIDENT_DEADLOCK:
+	case DT_INCIDENT_SELF_DEADLOCK:
+	case DT_INCIDENT_STALL:
+	case DT_INCIDENT_DESTROY_WAITED:
+	case DT_INCIDENT_LOCK_HELD_AT_FORK:
+	case DT_INCIDENT_LONG_WAIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void shim_incident_forked(void)
+{
+	for (uint32_t i = 0; i < PLACES; i++) {
+		atomic_store(&places[i], 0);
+		atomic_store(&told[i], 0);
+	}
+	atomic_store(&told_in_all, 0);
+}
 
 static void add_lock(struct shim_text *text, const struct shim_part *p)
 {
@@ -76,8 +80,9 @@ static void add_since(struct shim_text *text, uint64_t since_ns, uint64_t now_ns
 static void add_what(struct shim_text *text, const struct shim_part *p, uint64_t now_ns)
 {
 	static const char *const verbs[DT_PARTS] = {
-	    [DT_PART_BLOCKED] = " waits for ", [DT_PART_HELD] = " holds ",         [DT_PART_UNLOCK] = " releases ",
-	    [DT_PART_DESTROY] = " destroys ",  [DT_PART_INIT] = " initialises ",   [DT_PART_USE] = " uses ",
+	    [DT_PART_BLOCKED] = " waits for ", [DT_PART_HELD] = " holds ",
+	    [DT_PART_UNLOCK] = " releases ",   [DT_PART_DESTROY] = " destroys ",
+	    [DT_PART_INIT] = " initialises ",  [DT_PART_USE] = " uses ",
 	    [DT_PART_EXIT] = " ends",
 	};
 	shim_text_add(text, verbs[p->part.part]);
@@ -103,19 +108,23 @@ static void add_stack(struct shim_text *text, const struct dt_incident_part *par
 	}
 }
 
-static void say(enum dt_incident incident, uint32_t flags, const struct shim_part *parts, uint32_t count, uint64_t now_ns)
+static void say(enum dt_incident incident, uint32_t flags, const struct shim_part *parts, uint32_t count,
+                uint64_t now_ns)
 {
 	char *buffer = shim_region_map(TEXT_BYTES, false);
 	if (!buffer)
 		return;
 	struct shim_text text = {buffer, 0, TEXT_BYTES - 1};
-	shim_text_add(&text, incident == DT_INCIDENT_LONG_WAIT ? "libdetect: note: "
-	                     : kinds[incident].warning         ? "libdetect: warning: "
-	                                                       : "libdetect: error: ");
-	shim_text_add(&text, kinds[incident].name);
+	static const char *const levels[] = {
+	    [DT_LEVEL_NOTE] = "note: ", [DT_LEVEL_WARNING] = "warning: ", [DT_LEVEL_ERROR] = "error: "};
+	const struct dt_rule *rule = &dt_rules[dt_rule_of_incident(incident)];
+	shim_text_add(&text, "libdetect: ");
+	shim_text_add(&text, levels[rule->level]);
+	shim_text_add(&text, rule->name);
 	shim_text_add(&text, ": ");
-	shim_text_add(&text, kinds[incident].summary);
-	shim_text_add(&text, flags & DT_INCIDENT_BROKEN ? "; the last call is refused with EDEADLK (pid " : " (pid ");
+	shim_text_add(&text, rule->summary);
+	shim_text_add(&text, flags & DT_INCIDENT_BROKEN ? "; the last call is refused with EDEADLK (pid "
+	                                                : " (pid ");
 	shim_text_number(&text, (uint64_t)getpid());
 	shim_text_add(&text, ")\n");
 	for (uint32_t i = 0; i < count; i++) {
@@ -125,6 +134,8 @@ static void say(enum dt_incident incident, uint32_t flags, const struct shim_par
 		shim_text_add(&text, parts[i].part.part == DT_PART_HELD ? ", acquired at\n" : " at\n");
 		add_stack(&text, &parts[i].part);
 	}
+	if (flags & DT_INCIDENT_CUT)
+		shim_text_add(&text, "libdetect:   ... and more\n");
 	if (shim_options.online && *shim_options.log_dir) {
 		shim_text_add(&text, "libdetect:   names, lines and all stacks: detect report ");
 		shim_text_add(&text, shim_options.log_dir);
@@ -134,13 +145,17 @@ static void say(enum dt_incident incident, uint32_t flags, const struct shim_par
 	shim_region_unmap(buffer, TEXT_BYTES);
 }
 
-void shim_incident_tell(struct shim_thread *t, enum dt_incident incident, uint32_t flags, struct shim_part *parts,
-                        uint32_t count)
+void shim_incident_tell(struct shim_thread *t, enum dt_incident incident, uint32_t flags,
+                        struct shim_part *parts, uint32_t count)
 {
-	if (atomic_fetch_add(&told_in_all, 1) >= TOLD_MAX)
+	if (atomic_fetch_add(&told_in_all, 1) >= TOLD_MAX) {
+		shim_log_count(DT_COUNT_INCIDENTS_LOST, 1);
 		return;
-	if (count > SHIM_PARTS_MAX)
+	}
+	if (count >= SHIM_PARTS_MAX) {
 		count = SHIM_PARTS_MAX;
+		flags |= DT_INCIDENT_CUT;
+	}
 	uint64_t now_ns = shim_now_ns();
 	struct dt_incident_part *payload = shim_region_map(SHIM_PARTS_MAX * sizeof *payload, false);
 	for (uint32_t i = 0; payload && i < count; i++) {
@@ -159,7 +174,7 @@ void shim_incident_tell(struct shim_thread *t, enum dt_incident incident, uint32
 		shim_log_append(&rec.head, sizeof rec, payload, count * sizeof *payload, NULL, 0);
 		shim_region_unmap(payload, SHIM_PARTS_MAX * sizeof *payload);
 	}
-	if (shim_options.online || kinds[incident].hangs)
+	if (shim_options.online || may_hang(incident))
 		say(incident, flags, parts, count, now_ns);
 }
 
@@ -174,19 +189,23 @@ static bool told_enough(uint64_t hash)
 	return true;
 }
 
-void shim_incident_misuse(struct shim_thread *t, enum dt_incident incident, struct shim_part *parts, uint32_t count)
+void shim_incident_misuse(struct shim_thread *t, enum dt_incident incident, struct shim_part *parts,
+                          uint32_t count)
 {
 	uint64_t hash = incident;
 	for (uint32_t i = 0; i < count; i++)
 		hash = (hash ^ parts[i].part.stack) * 0x9e3779b97f4a7c15u;
-	if (!told_enough(hash | 1))
+	if (told_enough(hash | 1))
+		shim_log_count(DT_COUNT_INCIDENTS_LOST, 1);
+	else
 		shim_incident_tell(t, incident, 0, parts, count);
 }
 
 struct shim_part shim_part_of(struct shim_thread *t, enum dt_part part, void *lock, enum dt_lock_kind kind,
                               uint32_t context)
 {
-	struct shim_part p = {.part = {.part = (uint8_t)part, .thread = t->id, .stack = context}, .lock = lock};
+	struct shim_part p = {.part = {.part = (uint8_t)part, .thread = t->id, .stack = context},
+	                      .lock = lock};
 	if (lock)
 		p.part.lock = shim_identity_of(t, lock, kind, context, 0);
 	return p;

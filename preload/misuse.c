@@ -61,19 +61,41 @@ static uint32_t thread_of_tid(int32_t tid)
 {
 	int32_t pid = shim_log_header()->pid;
 
-	for (uint32_t g = 0; shim_board && tid && g < DT_BOARD_GROUPS; g++) {
-		if (__atomic_load_n(&shim_board->owners[g], __ATOMIC_RELAXED) != pid)
-			continue;
-		for (uint32_t i = g * DT_BOARD_GROUP; i < (g + 1) * DT_BOARD_GROUP; i++)
-			if (shim_board->slots[i].tid == tid && shim_board->slots[i].state != DT_BOARD_FREE)
-				return shim_board->slots[i].thread;
-	}
+	for (uint32_t i = 0; shim_board && tid && (i = shim_board_next_of(pid, i)) < DT_BOARD_SLOTS; i++)
+		if (shim_board->slots[i].tid == tid)
+			return shim_board->slots[i].thread;
 	return 0;
+}
+
+/* The next thread of this process from slot *at on that waits on the object, copied. */
+static bool next_waiter(const void *object, uint32_t *at, struct dt_board_slot *copy)
+{
+	int32_t pid = shim_log_header()->pid;
+
+	for (; shim_board && (*at = shim_board_next(shim_board->blocked, *at)) < DT_BOARD_SLOTS; ++*at)
+		if (shim_board_read(&shim_board->slots[*at], copy) && copy->object == (uintptr_t)object &&
+		    copy->pid == pid)
+			return true;
+	return false;
+}
+
+static struct shim_part blocked_part(const struct dt_board_slot *slot, const void *object)
+{
+	return (struct shim_part){.part = {.part = DT_PART_BLOCKED,
+	                                   .op = slot->op,
+	                                   .thread = slot->thread,
+	                                   .lock = slot->object_id,
+	                                   .other_lock = slot->mutex_id,
+	                                   .stack = slot->stack,
+	                                   .since_ns = slot->since_ns},
+	                          .lock = object};
 }
 
 static int32_t owner_of(const void *lock, enum dt_lock_kind kind)
 {
-	return kind == DT_LOCK_MUTEX ? shim_mutex_owner(lock) : kind == DT_LOCK_RWLOCK ? shim_rwlock_writer(lock) : 0;
+	return kind == DT_LOCK_MUTEX    ? shim_mutex_owner(lock)
+	       : kind == DT_LOCK_RWLOCK ? shim_rwlock_writer(lock)
+	                                : 0;
 }
 
 static bool is_free(const void *lock, enum dt_lock_kind kind)
@@ -125,25 +147,30 @@ void shim_misuse_unlock(struct shim_thread *t, void *lock, enum dt_lock_kind kin
 	int32_t owner = owner_of(lock, kind);
 	int saved;
 
-	if (has_elided(lock, kind) || (kind == DT_LOCK_MUTEX && shim_mutex_is_destroyed(lock)) || owner == t->owner ||
-	    !begin(t, &saved))
+	if (has_elided(lock, kind) || (kind == DT_LOCK_MUTEX && shim_mutex_is_destroyed(lock)) ||
+	    owner == t->owner || !begin(t, &saved))
 		return;
 	if (is_free(lock, kind)) {
 		tell_with_holder(t, DT_INCIDENT_UNLOCK_NOT_LOCKED, DT_PART_UNLOCK, lock, kind, context, 0, 0);
 	} else if (owner || !lost_track()) {
-		/* An owner that is not one of ours: locked before a fork, or by a thread that is not observed. */
+		/* An owner that is not one of ours: locked before a fork, or by a thread that is not
+		 * observed. */
 		uint32_t holder = thread_of_tid(owner);
 		bool readers = kind == DT_LOCK_RWLOCK && !owner;
 		if (holder || readers || kind == DT_LOCK_SPIN)
-			tell_with_holder(t, DT_INCIDENT_UNLOCK_NOT_OWNER, DT_PART_UNLOCK, lock, kind, context, holder, 0);
+			tell_with_holder(t, DT_INCIDENT_UNLOCK_NOT_OWNER, DT_PART_UNLOCK, lock, kind, context,
+			                 holder, 0);
 	}
 	end(t, saved);
 }
 
 static const uint8_t object_bytes[DT_LOCK_KINDS] = {
-    [DT_LOCK_MUTEX] = sizeof(pthread_mutex_t),  [DT_LOCK_RWLOCK] = sizeof(pthread_rwlock_t),
-    [DT_LOCK_SPIN] = sizeof(pthread_spinlock_t), [DT_LOCK_COND] = sizeof(pthread_cond_t),
-    [DT_LOCK_SEM] = sizeof(sem_t),              [DT_LOCK_BARRIER] = sizeof(pthread_barrier_t),
+    [DT_LOCK_MUTEX] = sizeof(pthread_mutex_t),
+    [DT_LOCK_RWLOCK] = sizeof(pthread_rwlock_t),
+    [DT_LOCK_SPIN] = sizeof(pthread_spinlock_t),
+    [DT_LOCK_COND] = sizeof(pthread_cond_t),
+    [DT_LOCK_SEM] = sizeof(sem_t),
+    [DT_LOCK_BARRIER] = sizeof(pthread_barrier_t),
 };
 
 /* All zeros is what a new life by assignment or memset looks like, and unused memory. Of a global that was
@@ -168,18 +195,30 @@ static uint64_t contents_of(const void *object, enum dt_lock_kind kind)
 	return hash;
 }
 
+static struct grave *grave(uintptr_t address, uint32_t i)
+{
+	return &graves[((address >> 3) + (address >> 14) + i) % GRAVES];
+}
+
 static struct grave *grave_of(const void *object, bool add)
 {
 	uintptr_t wanted = (uintptr_t)object;
 
 	for (uint32_t i = 0; graves && i < TRIES; i++) {
-		struct grave *g = &graves[((wanted >> 3) + (wanted >> 14) + i) % GRAVES];
+		struct grave *g = grave(wanted, i);
 		uintptr_t found = atomic_load_explicit(&g->address, memory_order_acquire);
 		if (!found && !add)
 			return NULL;
-		if (!found && atomic_compare_exchange_strong(&g->address, &found, wanted))
+		if (found == wanted ||
+		    (!found && atomic_compare_exchange_strong(&g->address, &found, wanted)) ||
+		    found == wanted)
 			return g;
-		if (found == wanted)
+	}
+	/* One whose object was forgotten. */
+	for (uint32_t i = 0; add && graves && i < TRIES; i++) {
+		struct grave *g = grave(wanted, i);
+		uintptr_t found = atomic_load(&g->address);
+		if (!g->kind && atomic_compare_exchange_strong(&g->address, &found, wanted))
 			return g;
 	}
 	return NULL;
@@ -208,7 +247,8 @@ void shim_misuse_destroyed(struct shim_thread *t, void *object, enum dt_lock_kin
 
 void shim_misuse_forget(const void *object)
 {
-	struct grave *g = atomic_load_explicit(&grave_count, memory_order_relaxed) ? grave_of(object, false) : NULL;
+	struct grave *g =
+	    atomic_load_explicit(&grave_count, memory_order_relaxed) ? grave_of(object, false) : NULL;
 
 	if (g)
 		g->kind = 0;
@@ -217,7 +257,8 @@ void shim_misuse_forget(const void *object)
 static void tell_destroyed(struct shim_thread *t, void *object, enum dt_lock_kind kind, uint32_t context,
                            const struct grave *g)
 {
-	struct shim_part parts[2] = {{.part = {.part = DT_PART_USE, .thread = t->id, .stack = context}, .lock = object}};
+	struct shim_part parts[2] = {
+	    {.part = {.part = DT_PART_USE, .thread = t->id, .stack = context}, .lock = object}};
 
 	parts[0].part.lock = g && g->lock ? g->lock : shim_identity_of(t, object, kind, context, 0);
 	parts[1] = parts[0];
@@ -229,7 +270,8 @@ static void tell_destroyed(struct shim_thread *t, void *object, enum dt_lock_kin
 
 void shim_misuse_use(struct shim_thread *t, void *object, enum dt_lock_kind kind, uint32_t context)
 {
-	struct grave *g = atomic_load_explicit(&grave_count, memory_order_relaxed) ? grave_of(object, false) : NULL;
+	struct grave *g =
+	    atomic_load_explicit(&grave_count, memory_order_relaxed) ? grave_of(object, false) : NULL;
 
 	/* A mutex says itself that it was destroyed, when it is locked. */
 	if (!g || g->kind != kind || kind == DT_LOCK_MUTEX)
@@ -267,31 +309,15 @@ static bool has_waiters(const void *object, enum dt_lock_kind kind)
 	}
 }
 
-/* Who waits, as far as the board says. */
-static uint32_t add_waiters(struct shim_thread *t, const void *object, struct shim_part *parts, uint32_t count)
-{
-	int32_t pid = shim_log_header()->pid;
-	struct dt_board_slot copy;
-
-	for (uint32_t i = 0; shim_board && i < DT_BOARD_SLOTS && count < PARTS; i++) {
-		const struct dt_board_slot *slot = &shim_board->slots[i];
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid || !shim_board_read(slot, &copy) ||
-		    copy.object != (uintptr_t)object)
-			continue;
-		parts[count++] = (struct shim_part){
-		    .part = {.part = DT_PART_BLOCKED, .op = copy.op, .thread = copy.thread, .lock = copy.object_id,
-		             .stack = copy.stack, .since_ns = copy.since_ns},
-		    .lock = object};
-	}
-	(void)t;
-	return count;
-}
-
 static void tell_waited(struct shim_thread *t, void *object, enum dt_lock_kind kind, uint32_t context)
 {
 	struct shim_part parts[PARTS] = {shim_part_of(t, DT_PART_DESTROY, object, kind, context)};
+	struct dt_board_slot copy;
+	uint32_t count = 1;
 
-	shim_incident_misuse(t, DT_INCIDENT_DESTROY_WAITED, parts, add_waiters(t, object, parts, 1));
+	for (uint32_t at = 0; count < PARTS && next_waiter(object, &at, &copy); at++)
+		parts[count++] = blocked_part(&copy, object);
+	shim_incident_misuse(t, DT_INCIDENT_DESTROY_WAITED, parts, count);
 }
 
 static bool is_destroyed(const void *object, enum dt_lock_kind kind)
@@ -322,10 +348,11 @@ void shim_misuse_destroy(struct shim_thread *t, void *object, enum dt_lock_kind 
 		const struct shim_held *own = shim_held_find(t, object);
 		int32_t owner = owner_of(object, kind);
 		uint32_t holder = own ? t->id : thread_of_tid(owner);
-		/* Locked by nobody that is there: in a parent before the fork, or memory that was something else. */
+		/* Locked by nobody that is there: in a parent before the fork, or memory that was something
+		 * else. */
 		if (holder || (kind != DT_LOCK_MUTEX && !owner))
-			tell_with_holder(t, DT_INCIDENT_DESTROY_LOCKED, DT_PART_DESTROY, object, kind, context, holder,
-			                 own ? own->context : 0);
+			tell_with_holder(t, DT_INCIDENT_DESTROY_LOCKED, DT_PART_DESTROY, object, kind,
+			                 context, holder, own ? own->context : 0);
 	}
 	end(t, saved);
 }
@@ -337,12 +364,14 @@ void shim_misuse_init(struct shim_thread *t, void *object, enum dt_lock_kind kin
 
 	if (!t->capacity || (!own && !shim_identity_alive(object, kind)) || is_free(object, kind))
 		return;
-	uint32_t holder = own && owner_of(object, kind) == t->owner ? t->id : thread_of_tid(owner_of(object, kind));
+	uint32_t holder =
+	    own && owner_of(object, kind) == t->owner ? t->id : thread_of_tid(owner_of(object, kind));
 	uint32_t context = context_at(t, slot);
 	/* On a stack the same words may be what an earlier call left behind. */
 	if (!holder || (!own && shim_identity_on_stack(t, object)) || !begin(t, &saved))
 		return;
-	tell_with_holder(t, DT_INCIDENT_INIT_LOCKED, DT_PART_INIT, object, kind, context, holder, own ? own->context : 0);
+	tell_with_holder(t, DT_INCIDENT_INIT_LOCKED, DT_PART_INIT, object, kind, context, holder,
+	                 own ? own->context : 0);
 	end(t, saved);
 }
 
@@ -355,11 +384,14 @@ void shim_misuse_exit(struct shim_thread *t)
 		if (!shim_memory_readable((uintptr_t)h->lock & ~(uintptr_t)7))
 			continue;
 		bool robust = kind == DT_LOCK_MUTEX && shim_mutex_kind(h->lock) & SHIM_MUTEX_ROBUST;
-		bool owned = kind == DT_LOCK_MUTEX ? shim_mutex_owner(h->lock) == t->owner : !is_free(h->lock, kind);
-		if (!(h->how & SHIM_HOW_HELD) || kind == DT_LOCK_SEM || robust || !owned || shim_released_elsewhere(h->lock))
+		bool owned =
+		    kind == DT_LOCK_MUTEX ? shim_mutex_owner(h->lock) == t->owner : !is_free(h->lock, kind);
+		if (!(h->how & SHIM_HOW_HELD) || kind == DT_LOCK_SEM || robust || !owned ||
+		    shim_released_elsewhere(h->lock))
 			continue;
 		struct shim_part parts[2] = {shim_part_of(t, DT_PART_EXIT, h->lock, kind, 0)};
-		shim_incident_misuse(t, DT_INCIDENT_EXIT_HOLDING_LOCK, parts, add_holder(parts, 1, t->id, h->context));
+		shim_incident_misuse(t, DT_INCIDENT_EXIT_HOLDING_LOCK, parts,
+		                     add_holder(parts, 1, t->id, h->context));
 	}
 }
 
@@ -376,14 +408,16 @@ void shim_misuse_wait_unlocked(struct shim_thread *t, void *cond, void *mutex, u
 {
 	int saved;
 
-	if (shim_mutex_owner(mutex) == t->owner || has_elided(mutex, DT_LOCK_MUTEX) || lost_track() || !begin(t, &saved))
+	if (shim_mutex_owner(mutex) == t->owner || has_elided(mutex, DT_LOCK_MUTEX) || lost_track() ||
+	    !begin(t, &saved))
 		return;
 	struct shim_part part = waiting(t, cond, mutex, context);
 	shim_incident_misuse(t, DT_INCIDENT_COND_WAIT_UNLOCKED, &part, 1);
 	end(t, saved);
 }
 
-void shim_misuse_wait_mismatch(struct shim_thread *t, void *cond, void *mutex, const void *other, uint32_t context)
+void shim_misuse_wait_mismatch(struct shim_thread *t, void *cond, void *mutex, const void *other,
+                               uint32_t context)
 {
 	struct dt_board_slot copy;
 	int saved;
@@ -392,15 +426,9 @@ void shim_misuse_wait_mismatch(struct shim_thread *t, void *cond, void *mutex, c
 		return;
 	struct shim_part parts[2] = {waiting(t, cond, mutex, context)};
 	uint32_t count = 1;
-	for (uint32_t i = 0; shim_board && i < DT_BOARD_SLOTS && count == 1; i++) {
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || !shim_board_read(&shim_board->slots[i], &copy) ||
-		    copy.object != (uintptr_t)cond || copy.mutex != (uintptr_t)other || copy.pid != shim_log_header()->pid)
-			continue;
-		parts[count++] = (struct shim_part){
-		    .part = {.part = DT_PART_BLOCKED, .op = DT_OP_COND_WAIT, .thread = copy.thread, .lock = copy.object_id,
-		             .other_lock = copy.mutex_id, .stack = copy.stack, .since_ns = copy.since_ns},
-		    .lock = cond};
-	}
+	for (uint32_t at = 0; count == 1 && next_waiter(cond, &at, &copy); at++)
+		if (copy.mutex == (uintptr_t)other)
+			parts[count++] = blocked_part(&copy, cond);
 	/* The other waiter must still be there: else it has been woken meanwhile. */
 	if (count == 2)
 		shim_incident_misuse(t, DT_INCIDENT_COND_MUTEX_MISMATCH, parts, count);

@@ -31,8 +31,8 @@ static void add_lock(struct shim_text *text, uint32_t id)
 {
 	const struct dt_lock *lock = dt_facts_lock(facts, id);
 	static const char *const kinds[DT_LOCK_KINDS] = {
-	    [DT_LOCK_MUTEX] = "mutex ",         [DT_LOCK_RWLOCK] = "rwlock ",   [DT_LOCK_SPIN] = "spinlock ",
-	    [DT_LOCK_COND] = "condition ",      [DT_LOCK_SEM] = "semaphore ",   [DT_LOCK_BARRIER] = "barrier ",
+	    [DT_LOCK_MUTEX] = "mutex ",    [DT_LOCK_RWLOCK] = "rwlock ", [DT_LOCK_SPIN] = "spinlock ",
+	    [DT_LOCK_COND] = "condition ", [DT_LOCK_SEM] = "semaphore ", [DT_LOCK_BARRIER] = "barrier ",
 	    [DT_LOCK_ONCE] = "once ",
 	};
 	if (!lock)
@@ -85,12 +85,14 @@ static void add_event(struct shim_text *text, const struct dt_event *event)
 static void say_finding(void *unused, const struct dt_finding *finding)
 {
 	(void)unused;
-	if (finding->filtered || finding->level < DT_LEVEL_WARNING || said >= SAID_MAX)
+	/* What happened was said when it did (incident.c). */
+	if (finding->filtered || finding->happened || finding->level < DT_LEVEL_WARNING || said >= SAID_MAX)
 		return;
 	said++;
 	static char buffer[LINES_BYTES];
 	struct shim_text text = {buffer, 0, sizeof buffer - 1};
-	shim_text_add(&text, finding->level == DT_LEVEL_ERROR ? "libdetect: error: " : "libdetect: warning: ");
+	shim_text_add(&text,
+	              finding->level == DT_LEVEL_ERROR ? "libdetect: error: " : "libdetect: warning: ");
 	shim_text_add(&text, dt_rules[finding->rule].name);
 	shim_text_add(&text, ": ");
 	shim_text_add(&text, dt_rules[finding->rule].summary);
@@ -115,7 +117,8 @@ static bool begin(void)
 	dt_facts_set_header(facts, shim_log_header());
 	static const struct dt_check_options options;
 	for (int i = 0; dt_checks[i]; i++) {
-		if (i == CHECKS_MAX || dt_checks[i]->open(&checks[i], facts, &arena.alloc, &options, say_finding, NULL) != DT_OK)
+		if (i == CHECKS_MAX ||
+		    dt_checks[i]->open(&checks[i], facts, &arena.alloc, &options, say_finding, NULL) != DT_OK)
 			return false;
 	}
 	return true;

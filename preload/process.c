@@ -9,6 +9,7 @@
 #include "board.h"
 #include "fork_held.h"
 #include "identity.h"
+#include "incident.h"
 #include "log.h"
 #include "misuse.h"
 #include "modules.h"
@@ -57,12 +58,12 @@ static bool enough_address_space(void)
 bool shim_process_open(void)
 {
 	if (!enough_address_space()) {
-		shim_say("the address space is limited (ulimit -v) to too little: the program runs on unobserved");
+		shim_say(
+		    "the address space is limited (ulimit -v) to too little: the program runs on unobserved");
 		return false;
 	}
-	if (shim_tables_open() && shim_identity_open() && shim_threads_open() &&
-	    shim_waiters_open() && shim_misuse_open() &&
-	    shim_stats_open())
+	if (shim_tables_open() && shim_identity_open() && shim_threads_open() && shim_waiters_open() &&
+	    shim_misuse_open() && shim_stats_open())
 		return true;
 	shim_say("not enough address space for the tables: the program runs on unobserved");
 	return false;
@@ -110,6 +111,8 @@ void shim_process_started(bool forked)
 		shim_waitfor_forked();
 		shim_stall_forked();
 		shim_signals_forked();
+		shim_stats_forked();
+		shim_incident_forked();
 	}
 	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "region.h"
 #include "shared.h"
 
@@ -15,8 +16,9 @@ static const char *number(const char *at, unsigned base, uint64_t *value)
 {
 	*value = 0;
 	for (;; at++) {
-		unsigned digit = *at >= '0' && *at <= '9' ? (unsigned)(*at - '0')
-		                 : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a' + 10) : 99;
+		unsigned digit = *at >= '0' && *at <= '9'   ? (unsigned)(*at - '0')
+		                 : *at >= 'a' && *at <= 'f' ? (unsigned)(*at - 'a' + 10)
+		                                            : 99;
 		if (digit >= base)
 			return at;
 		*value = *value * base + digit;
@@ -78,17 +80,10 @@ bool shim_shared_place(const void *address, struct shim_shared *place)
 	return found;
 }
 
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
 uint64_t shim_shared_key(const void *address)
 {
 	struct shim_shared place;
 	if (!shim_shared_place(address, &place))
 		return 0;
-	return mix(mix(mix(place.device + 1) ^ place.inode) + place.offset) | 1;
+	return shim_hash64(shim_hash64(shim_hash64(place.device + 1) ^ place.inode) + place.offset) | 1;
 }

@@ -19,7 +19,7 @@
 #include "waiters.h"
 #include "waitfor.h"
 
-enum { THREADS_TOLD = 64, STAT_BYTES = 512, LIST_BYTES = 4096, ENDED = 256 };
+enum { STAT_BYTES = 512, LIST_BYTES = 4096, ENDED = 256 };
 
 static _Atomic bool told;
 static _Atomic uint32_t lookers, latest_looker;
@@ -84,13 +84,9 @@ static uint64_t all_stuck(const struct dt_board_slot *walker, uint32_t threads, 
 	uint64_t sum = 1;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < DT_BOARD_SLOTS; i++) {
-		if (i % 64 == 0 && !__atomic_load_n(&shim_board->blocked[i / 64], __ATOMIC_SEQ_CST)) {
-			i += 63;
-			continue;
-		}
+	for (uint32_t i = 0; (i = shim_board_next(shim_board->blocked, i)) < DT_BOARD_SLOTS; i++) {
 		const struct dt_board_slot *slot = &shim_board->slots[i];
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid)
+		if (slot->pid != pid)
 			continue;
 		if (!shim_board_read(slot, copy) || !is_stuck(copy, walker))
 			return 0;
@@ -175,26 +171,21 @@ static void tell(struct shim_thread *t, int32_t pid)
 {
 	struct shim_part *parts = shim_region_map(SHIM_PARTS_MAX * sizeof *parts, false);
 	struct dt_board_slot copy;
-	uint32_t count = 0, threads = 0;
+	uint32_t count = 0;
 
-	for (uint32_t i = 0; parts && i < DT_BOARD_SLOTS && threads < THREADS_TOLD; i++) {
-		const struct dt_board_slot *slot = &shim_board->slots[i];
-		if (!(shim_board->blocked[i / 64] >> i % 64 & 1) || slot->pid != pid ||
-		    !shim_board_read(slot, &copy))
-			continue;
-		count = shim_waitfor_parts(t, &copy, 0, parts, count, SHIM_PARTS_MAX);
-		threads++;
-	}
 	if (!parts)
 		return;
+	for (uint32_t i = 0; (i = shim_board_next(shim_board->blocked, i)) < DT_BOARD_SLOTS; i++)
+		if (shim_board->slots[i].pid == pid && shim_board_read(&shim_board->slots[i], &copy))
+			count = shim_waitfor_parts(&copy, 0, parts, count, SHIM_PARTS_MAX);
 	shim_incident_tell(t, DT_INCIDENT_STALL, 0, parts, count);
 	shim_region_unmap(parts, SHIM_PARTS_MAX * sizeof *parts);
 }
 
 /* A thread that has published its wait may still be on its way into the kernel, and it has looked already, so
  * nobody would look again: wait for it, as long as nothing changes. Only the last that came looks; who looked
- * before it goes on into its own wait, and until all have, nothing is concluded: a looker sleeps too, perhaps with a mutex
- * that its wait is about to release. */
+ * before it goes on into its own wait, and until all have, nothing is concluded: a looker sleeps too, perhaps
+ * with a mutex that its wait is about to release. */
 static bool fall_asleep(const struct dt_board_slot *walker, uint32_t threads, struct dt_board_slot *copy,
                         uint64_t before, int32_t self)
 {
@@ -204,7 +195,7 @@ static bool fall_asleep(const struct dt_board_slot *walker, uint32_t threads, st
 	bool semaphores = false, asleep = false;
 
 	atomic_fetch_add(&lookers, 1);
-	for (unsigned round = 0; round < ROUNDS && !asleep; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		enum sleepers sleepers = all_asleep(threads, self);
 		bool alone = atomic_load(&lookers) == 1;
 		if (sleepers == NOT_ALL_OURS || atomic_load(&latest_looker) != number ||

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "block.h"
+#include "hash.h"
 #include "identity.h"
 #include "log.h"
 #include "process.h"
@@ -28,24 +29,23 @@ struct site {
 static struct site *sites;
 static _Atomic uint32_t site_count, interval_count;
 
+void shim_stats_forked(void)
+{
+	atomic_store(&site_count, 0);
+	atomic_store(&interval_count, 0);
+}
+
 bool shim_stats_open(void)
 {
 	sites = shim_region_map(SITES * sizeof *sites, true);
 	return sites != NULL;
 }
 
-static uint64_t hash(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
 /* The record of a site; NULL: none, or another thread is just making it. */
 static struct dt_rec_stat *record_of(uint32_t lock, uint32_t stack)
 {
 	uint64_t key = (uint64_t)lock << 32 | stack;
-	for (uint32_t i = (uint32_t)hash(key), tries = 0; tries < TRIES; i++, tries++) {
+	for (uint32_t i = (uint32_t)shim_hash64(key), tries = 0; tries < TRIES; i++, tries++) {
 		struct site *site = &sites[i % SITES];
 		uint64_t found = atomic_load_explicit(&site->key, memory_order_acquire);
 		if (!found && atomic_load(&site_count) < SITES_MOST &&
@@ -90,8 +90,10 @@ static void show(struct shim_thread *t, enum dt_interval_kind kind, uint32_t loc
                  uint64_t begin_ns, uint64_t end_ns)
 {
 	if (atomic_load_explicit(&interval_count, memory_order_relaxed) >= INTERVALS_MOST ||
-	    atomic_fetch_add(&interval_count, 1) >= INTERVALS_MOST)
+	    atomic_fetch_add(&interval_count, 1) >= INTERVALS_MOST) {
+		shim_log_count(DT_COUNT_INTERVALS_LOST, 1);
 		return;
+	}
 	struct dt_rec_interval rec = {
 	    {DT_REC_INTERVAL, (uint16_t)kind, 0}, t->id, lock, stack, 0, begin_ns, end_ns};
 	SHIM_LOG(&rec);
@@ -130,24 +132,33 @@ static uint32_t next_distance(struct shim_thread *t)
 	return period == 1 ? 1 : 1 + next_random(t) % (2 * period - 1);
 }
 
-void shim_stats_sample(struct shim_thread *t, uint32_t index)
+/* One that can't be timed adds its weight to the next. */
+static bool take_sample(struct shim_thread *t, struct shim_held *e, uint32_t weight)
 {
-	uint32_t weight = t->distance ? t->distance : 1;
-	struct shim_held *e = &t->held[index];
-	t->distance = t->sample = next_distance(t);
-	for (uint32_t i = 0; i < SHIM_SAMPLES && !t->busy; i++) {
+	if (t->busy)
+		return false;
+	for (uint32_t i = 0; i < SHIM_SAMPLES; i++) {
 		struct shim_sample *sample = &t->sampled[i];
 		if (sample->weight)
 			continue;
 		t->samples++;
 		*sample = (struct shim_sample){.lock = e->lock, .weight = weight, .begin_ns = shim_now_ns()};
-		e->sample = i + 1;
+		e->sample = (uint16_t)(i + 1);
 		e->how |= SHIM_HOW_SAMPLED;
-		return;
+		return true;
 	}
 	/* Too many at once, or those of locks that left the held stack unseen: begin again. */
 	for (uint32_t i = 0; i < SHIM_SAMPLES; i++)
 		t->sampled[i].weight = 0;
+	return false;
+}
+
+void shim_stats_sample(struct shim_thread *t, uint32_t index)
+{
+	uint32_t weight = t->distance ? t->distance : 1;
+	bool taken = take_sample(t, &t->held[index], weight);
+	t->sample = next_distance(t);
+	t->distance = t->sample + (taken ? 0 : weight);
 }
 
 static void count(struct shim_thread *t, const struct shim_held *e, const struct shim_sample *sample,

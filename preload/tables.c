@@ -4,6 +4,7 @@
  * million of them two would collide with a chance of about 1 in 40 million. */
 #include <string.h>
 
+#include "hash.h"
 #include "log.h"
 #include "modules.h"
 #include "options.h"
@@ -17,13 +18,13 @@ enum {
 	FRAME_POOL_WORDS = 8 << 20,
 	ACQ_SLOTS = 1 << 21,
 	ACQ_LIMIT = ACQ_SLOTS / 4 * 3,
-	SIGHTINGS_SEEN = 5,     /* remembered, so as not to log them again */
-	SIGHTINGS_LOGGED = 64   /* of one acquisition, then they are only counted */
+	SIGHTINGS_SEEN = 5,   /* remembered, so as not to log them again */
+	SIGHTINGS_LOGGED = 64 /* of one acquisition, then they are only counted */
 };
 
 struct stack_slot {
 	_Atomic uint64_t key;
-	_Atomic uint32_t first;  /* index in the frame pool, plus one: 0 until the frames are there */
+	_Atomic uint32_t first; /* index in the frame pool, plus one: 0 until the frames are there */
 	uint16_t count, flags;
 	_Atomic uint32_t logged; /* number of the process, counted by forks, that has it in its log */
 	uint32_t zero;
@@ -55,18 +56,11 @@ void shim_tables_forked(void)
 	atomic_store(&acq_count, 0);
 }
 
-static uint64_t mix64(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
 static uint64_t stack_key(const struct shim_frame *frames, size_t count, bool complete)
 {
 	uint64_t key = atomic_load_explicit(&shim_code_epoch, memory_order_relaxed) * 2u + complete;
 	for (size_t i = 0; i < count; i++)
-		key = mix64(key + frames[i].pc + 0x9e3779b97f4a7c15u);
+		key = shim_hash64(key + frames[i].pc + 0x9e3779b97f4a7c15u);
 	return key | 1;
 }
 
@@ -139,17 +133,17 @@ void shim_stack_log(uint32_t id)
 		return;
 	for (size_t i = 0; i < count; i++)
 		shim_modules_see(pcs[i]);
-	struct dt_rec_stack rec = {
-	    {DT_REC_STACK, slot->flags, 0}, id, (uint16_t)count, (uint16_t)count};
+	struct dt_rec_stack rec = {{DT_REC_STACK, slot->flags, 0}, id, (uint16_t)count, (uint16_t)count};
 	shim_log_append(&rec.head, sizeof rec, pcs, count * sizeof *pcs, NULL, 0);
 }
 
-static uint64_t acq_key(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, uint32_t signals)
+static uint64_t acq_key(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how,
+                        uint32_t signals)
 {
-	uint64_t key = mix64(((uint64_t)parent << 32 | lock) + 0x9e3779b97f4a7c15u);
-	key = mix64(key ^ ((uint64_t)stack << 32 | (uint32_t)op << 16 | (how & 0xff)));
+	uint64_t key = shim_hash64(((uint64_t)parent << 32 | lock) + 0x9e3779b97f4a7c15u);
+	key = shim_hash64(key ^ ((uint64_t)stack << 32 | (uint32_t)op << 16 | (how & 0xff)));
 	if (signals)
-		key = mix64(key + signals);
+		key = shim_hash64(key + signals);
 	return key | 1;
 }
 
@@ -166,8 +160,8 @@ static void acq_log(uint32_t id, uint32_t parent, uint32_t lock, uint32_t stack,
 	SHIM_LOG(&rec);
 }
 
-uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how, uint32_t signals,
-                      bool add)
+uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how,
+                      uint32_t signals, bool add)
 {
 	if (signals >> SHIM_SIGNALS_OPEN_SHIFT == SHIM_SIGNALS_OPEN_UNKNOWN)
 		signals &= SHIM_SIGNALS_HANDLER;

@@ -1,14 +1,15 @@
-/* waiters.c: two counts in a word, by compare-and-swap, by address of the condition. */
+/* waiters.c: two counts in a word, by compare-and-swap, by address of the condition. An entry that nobody
+ * waits at may become another condition's. */
 #include <stdatomic.h>
 
 #include "region.h"
 #include "waiters.h"
 
-enum { CONDITIONS = 1 << 13, TRIES = 64 };
+enum { CONDITIONS = 1 << 13, TRIES = 16 };
 
 struct shim_waiters {
 	_Atomic uintptr_t cond;
-	_Atomic uint64_t counts;    /* waiting << 32 | woken and not back */
+	_Atomic uint64_t counts; /* waiting << 32 | woken and not back */
 	_Atomic uintptr_t mutex;
 };
 
@@ -20,18 +21,28 @@ bool shim_waiters_open(void)
 	return table != NULL;
 }
 
+static struct shim_waiters *entry(uintptr_t cond, uint32_t i)
+{
+	return &table[((cond >> 3) + (cond >> 15) + i) % CONDITIONS];
+}
+
 static struct shim_waiters *find(const void *cond, bool add)
 {
 	uintptr_t wanted = (uintptr_t)cond;
 
 	for (uint32_t i = 0; table && i < TRIES; i++) {
-		struct shim_waiters *w = &table[((wanted >> 3) + (wanted >> 15) + i) % CONDITIONS];
+		struct shim_waiters *w = entry(wanted, i);
 		uintptr_t found = atomic_load_explicit(&w->cond, memory_order_acquire);
 		if (!found && !add)
 			return NULL;
-		if (!found && atomic_compare_exchange_strong(&w->cond, &found, wanted))
+		if (found == wanted || (!found && atomic_compare_exchange_strong(&w->cond, &found, wanted)) ||
+		    found == wanted)
 			return w;
-		if (found == wanted)
+	}
+	for (uint32_t i = 0; add && table && i < TRIES; i++) {
+		struct shim_waiters *w = entry(wanted, i);
+		uintptr_t found = atomic_load(&w->cond);
+		if (!atomic_load(&w->counts) && atomic_compare_exchange_strong(&w->cond, &found, wanted))
 			return w;
 	}
 	return NULL;
@@ -60,6 +71,11 @@ struct shim_waiters *shim_waiters_enter(const void *cond, const void *mutex, con
 	if (!w)
 		return NULL;
 	uint64_t before = atomic_fetch_add(&w->counts, (uint64_t)1 << 32);
+	/* Another condition took it between the two. */
+	if (atomic_load(&w->cond) != (uintptr_t)cond) {
+		shim_waiters_leave(w, false);
+		return NULL;
+	}
 	uintptr_t theirs = atomic_exchange(&w->mutex, (uintptr_t)mutex);
 	/* Those that were woken have the condition behind them, and may be its last. */
 	if (waiting(before) > woken(before) && theirs && theirs != (uintptr_t)mutex)

@@ -10,21 +10,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "identity.h"
 #include "incident.h"
-#include "process.h"
 #include "note.h"
 #include "options.h"
+#include "process.h"
 #include "region.h"
 #include "waitfor.h"
 
 /* One thread on the path, and how far the search is among those that it waits for. */
 struct level {
 	uint32_t slot, sequence;
-	uint32_t next;          /* slot number to look at next */
+	uint32_t next; /* slot number to look at next */
 	uint32_t other_thread;
 	uint64_t object, key;
-	uint8_t op, mode, prefers_writer, writers;  /* writers: now among waiting writers */
+	uint8_t op, mode, prefers_writer, writers; /* writers: now among waiting writers */
 	int32_t pid;
 };
 
@@ -76,15 +77,21 @@ static bool conflict(uint8_t mode, uint8_t other)
 	return mode == DT_MODE_EXCLUSIVE || other == DT_MODE_EXCLUSIVE;
 }
 
-/* More is held than fits the slot: the thread's own stack of it, which is never unmapped and does not change
- * while the thread is blocked (a reader checks the slot's sequence afterwards). */
+/* What did not fit the slot: the thread's own held stack, which is never unmapped then, and does not change
+ * while the thread is blocked (a reader checks the slot's sequence afterwards). Another process's can't be
+ * read. */
+static const struct shim_held *more_of(const struct dt_board_slot *slot)
+{
+	return slot->pid == getpid() ? (const struct shim_held *)(uintptr_t)slot->held_address : NULL;
+}
+
 static bool holds_more(const struct dt_board_slot *copy, const struct level *wanted)
 {
-	const struct shim_held *held = (const void *)(uintptr_t)copy->held_address;
+	const struct shim_held *held = more_of(copy);
 
-	if (copy->pid != wanted->pid || !held)
+	if (!held || copy->pid != wanted->pid)
 		return false;
-	for (uint32_t i = 0; i < copy->held_count; i++) {
+	for (uint32_t i = 0; i < copy->more_count; i++) {
 		uint8_t mode = held[i].how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
 		if ((held[i].how & SHIM_HOW_HELD) && (uintptr_t)held[i].lock == wanted->object &&
 		    conflict(mode, wanted->mode) && !shim_released_elsewhere(held[i].lock))
@@ -95,22 +102,20 @@ static bool holds_more(const struct dt_board_slot *copy, const struct level *wan
 
 static bool holds(const struct dt_board_slot *copy, const struct level *wanted)
 {
-	if (copy->held_count > DT_BOARD_HELD)
-		return holds_more(copy, wanted);
-	for (uint32_t i = 0; i < copy->held_count; i++) {
+	for (uint32_t i = 0; i < copy->held_count && i < DT_BOARD_HELD; i++) {
 		const struct dt_board_held *h = &copy->held[i];
 		if (same(h->lock, h->key, copy->pid, wanted) && conflict(h->mode, wanted->mode) &&
 		    !(copy->pid == wanted->pid && shim_released_elsewhere((void *)(uintptr_t)h->lock)))
 			return true;
 	}
-	return false;
+	return copy->more_count && holds_more(copy, wanted);
 }
 
 /* A writer that waits for the rwlock which a reader wants, and is let in first. */
 static bool waits_to_write(const struct dt_board_slot *copy, const struct level *wanted)
 {
-	return copy->op == DT_OP_ACQUIRE && copy->mode == DT_MODE_EXCLUSIVE && copy->wait == DT_WAIT_FOREVER &&
-	       same(copy->object, copy->key, copy->pid, wanted);
+	return copy->op == DT_OP_ACQUIRE && copy->mode == DT_MODE_EXCLUSIVE &&
+	       copy->wait == DT_WAIT_FOREVER && same(copy->object, copy->key, copy->pid, wanted);
 }
 
 static bool is_edge(const struct dt_board_slot *copy)
@@ -134,25 +139,14 @@ static struct level level_of(uint32_t slot, const struct dt_board_slot *copy)
 	};
 }
 
-/* The next slot from `from` on whose bit is set; DT_BOARD_SLOTS: none. */
-static uint32_t next_bit(const uint64_t *bits, uint32_t from)
-{
-	while (from < DT_BOARD_SLOTS) {
-		uint64_t word = __atomic_load_n(&bits[from / 64], __ATOMIC_SEQ_CST) >> from % 64;
-		if (word)
-			return from + (uint32_t)__builtin_ctzll(word);
-		from = (from | 63) + 1;
-	}
-	return DT_BOARD_SLOTS;
-}
-
 /* The slot of the thread that is waited for, which may be another process's. */
 static const struct dt_board_slot *joined(const struct level *join)
 {
 	if (join->pid == getpid())
 		return shim_board_of_thread(join->other_thread);
-	for (uint32_t at = next_bit(shim_board->blocked, 0); at < DT_BOARD_SLOTS; at = next_bit(shim_board->blocked, at + 1))
-		if (shim_board->slots[at].pid == join->pid && shim_board->slots[at].thread == join->other_thread)
+	for (uint32_t at = 0; (at = shim_board_next(shim_board->blocked, at)) < DT_BOARD_SLOTS; at++)
+		if (shim_board->slots[at].pid == join->pid &&
+		    shim_board->slots[at].thread == join->other_thread)
 			return &shim_board->slots[at];
 	return NULL;
 }
@@ -165,11 +159,13 @@ static uint32_t next_in_the_way(struct scratch *s)
 	if (last->op == DT_OP_JOIN) {
 		const struct dt_board_slot *slot = last->next ? NULL : joined(last);
 		last->next = 1;
-		return slot && shim_board_read(slot, &s->copy) && s->copy.thread == last->other_thread ? shim_board_index(slot)
-		                                                                                        : DT_BOARD_SLOTS;
+		return slot && shim_board_read(slot, &s->copy) && s->copy.thread == last->other_thread
+		           ? shim_board_index(slot)
+		           : DT_BOARD_SLOTS;
 	}
 	for (;;) {
-		uint32_t at = next_bit(last->writers ? shim_board->blocked : shim_board->holders, last->next);
+		uint32_t at =
+		    shim_board_next(last->writers ? shim_board->blocked : shim_board->holders, last->next);
 		if (at == DT_BOARD_SLOTS && last->prefers_writer && !last->writers) {
 			last->writers = 1;
 			last->next = 0;
@@ -179,7 +175,8 @@ static uint32_t next_in_the_way(struct scratch *s)
 			return at;
 		last->next = at + 1;
 		if (shim_board_read(&shim_board->slots[at], &s->copy) &&
-		    (last->writers ? at != last->slot && waits_to_write(&s->copy, last) : holds(&s->copy, last)))
+		    (last->writers ? at != last->slot && waits_to_write(&s->copy, last)
+		                   : holds(&s->copy, last)))
 			return at;
 	}
 }
@@ -218,26 +215,21 @@ static bool unchanged(const struct scratch *s)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t i = 0; i < s->depth; i++)
-		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) != s->path[i].sequence ||
+		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) !=
+		        s->path[i].sequence ||
 		    !lives(s->path[i].pid))
 			return false;
 	return true;
 }
 
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
-/* True for the first to see this cycle, wherever it begins. */
+/* True for the first to see this cycle, wherever it begins. With no room left for claims, one told twice is
+ * better than one not told. */
 static bool claim(const struct scratch *s)
 {
 	uint64_t key = 0;
 
 	for (uint32_t i = 0; i < s->depth; i++)
-		key += mix((uint64_t)s->path[i].slot << 32 | s->path[i].sequence);
+		key += shim_hash64((uint64_t)s->path[i].slot << 32 | s->path[i].sequence);
 	key |= 1;
 	for (uint32_t i = 0; i < DT_BOARD_CLAIMS; i++) {
 		uint64_t *at = &shim_board->claims[(key + i) % DT_BOARD_CLAIMS], found = 0;
@@ -246,57 +238,65 @@ static bool claim(const struct scratch *s)
 		if (found == key)
 			return false;
 	}
-	return false;
+	return true;
 }
 
-static void add_held(struct shim_thread *t, const struct dt_board_slot *slot, uint32_t at, struct shim_part *part)
+static struct shim_part held_part(const struct dt_board_slot *slot, const struct dt_board_held *h)
 {
-	part->part = (struct dt_incident_part){.part = DT_PART_HELD, .op = DT_OP_ACQUIRE, .thread = slot->thread};
-	if (slot->held_count > DT_BOARD_HELD) {
-		const struct shim_held *h = (const struct shim_held *)(uintptr_t)slot->held_address + at;
-		part->lock = h->lock;
-		part->part.lock = shim_identity_of(t, h->lock, h->how & SHIM_HOW_KIND, h->context, 0);
-		part->part.stack = h->context;
-		part->part.mode = h->how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE;
-		return;
+	return (struct shim_part){.part = {.part = DT_PART_HELD,
+	                                   .op = DT_OP_ACQUIRE,
+	                                   .thread = slot->thread,
+	                                   .lock = h->id,
+	                                   .stack = h->stack,
+	                                   .mode = h->mode,
+	                                   .pid = slot->pid == getpid() ? 0 : slot->pid},
+	                          .lock = (const void *)(uintptr_t)h->lock};
+}
+
+/* Entry `at` of all that the slot's thread holds; false: no lock that is held. */
+static bool held_at(const struct dt_board_slot *slot, uint32_t at, struct shim_part *part)
+{
+	bool initialised;
+
+	if (at < slot->held_count) {
+		*part = held_part(slot, &slot->held[at]);
+		return true;
 	}
-	const struct dt_board_held *h = &slot->held[at];
-	part->lock = (const void *)(uintptr_t)h->lock;
-	part->part.lock = h->id;
-	part->part.stack = h->stack;
-	part->part.mode = h->mode;
-	part->part.pid = slot->pid == getpid() ? 0 : slot->pid;
+	const struct shim_held *h = more_of(slot);
+	if (!h || !(h[at - slot->held_count].how & SHIM_HOW_HELD))
+		return false;
+	h += at - slot->held_count;
+	*part = held_part(slot, &(const struct dt_board_held){
+	                            .lock = (uintptr_t)h->lock,
+	                            .id = shim_identity_now(h->lock, &initialised),
+	                            .stack = h->context,
+	                            .mode = h->how & SHIM_HOW_SHARED ? DT_MODE_SHARED : DT_MODE_EXCLUSIVE});
+	return true;
 }
 
-static bool held_entry_is(const struct dt_board_slot *slot, uint32_t at, uint64_t lock, bool *held)
+uint32_t shim_waitfor_parts(const struct dt_board_slot *slot, uint64_t link, struct shim_part *parts,
+                            uint32_t count, uint32_t max)
 {
-	*held = true;
-	if (slot->held_count <= DT_BOARD_HELD)
-		return slot->held[at].lock == lock;
-	const struct shim_held *h = (const struct shim_held *)(uintptr_t)slot->held_address + at;
-	*held = h->how & SHIM_HOW_HELD;
-	return (uintptr_t)h->lock == lock;
-}
-
-uint32_t shim_waitfor_parts(struct shim_thread *t, const struct dt_board_slot *slot, uint64_t link,
-                            struct shim_part *parts, uint32_t count, uint32_t max)
-{
-	int32_t pid = slot->pid == getpid() ? 0 : slot->pid;
-	bool held;
+	struct shim_part part;
 
 	if (count < max)
 		parts[count++] = (struct shim_part){
-		    .part = {.part = DT_PART_BLOCKED, .op = slot->op, .mode = slot->mode, .wait = slot->wait,
-		             .thread = slot->thread, .lock = slot->object_id, .stack = slot->stack,
-		             .other_thread = slot->op == DT_OP_JOIN ? slot->other_thread : 0, .other_lock = slot->mutex_id,
-		             .pid = pid, .since_ns = slot->since_ns},
+		    .part = {.part = DT_PART_BLOCKED,
+		             .op = slot->op,
+		             .mode = slot->mode,
+		             .wait = slot->wait,
+		             .thread = slot->thread,
+		             .lock = slot->object_id,
+		             .stack = slot->stack,
+		             .other_thread = slot->op == DT_OP_JOIN ? slot->other_thread : 0,
+		             .other_lock = slot->mutex_id,
+		             .pid = slot->pid == getpid() ? 0 : slot->pid,
+		             .since_ns = slot->since_ns},
 		    .lock = (const void *)(uintptr_t)slot->object};
-	/* Those of another process that do not fit its slot can't be read here. */
-	uint32_t held_count = pid && slot->held_count > DT_BOARD_HELD ? 0 : slot->held_count;
 	for (int link_first = 1; link_first >= 0; link_first--)
-		for (uint32_t i = 0; i < held_count && count < max; i++)
-			if (held_entry_is(slot, i, link, &held) == (bool)link_first && held)
-				add_held(t, slot, i, &parts[count++]);
+		for (uint32_t i = 0; i < slot->held_count + slot->more_count && count < max; i++)
+			if (held_at(slot, i, &part) && ((uintptr_t)part.lock == link) == (bool)link_first)
+				parts[count++] = part;
 	return count;
 }
 
@@ -319,7 +319,8 @@ static void tell(struct shim_thread *t, struct scratch *s, bool broken)
 
 	for (uint32_t i = 0; i < s->depth; i++)
 		if (shim_board_read(&shim_board->slots[s->path[i].slot], &s->copy))
-			count = shim_waitfor_parts(t, &s->copy, link_to(s, i, &s->copy), s->parts, count, SHIM_PARTS_MAX);
+			count = shim_waitfor_parts(&s->copy, link_to(s, i, &s->copy), s->parts, count,
+			                           SHIM_PARTS_MAX);
 	if (!broken)
 		atomic_store(&deadlocked, true);
 	shim_incident_tell(t, s->depth == 1 ? DT_INCIDENT_SELF_DEADLOCK : DT_INCIDENT_DEADLOCK,
@@ -383,12 +384,12 @@ void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *s
 
 	if (!s)
 		return;
-	uint32_t count = shim_waitfor_parts(t, slot, 0, s->parts, 0, SHIM_PARTS_MAX);
+	uint32_t count = shim_waitfor_parts(slot, 0, s->parts, 0, SHIM_PARTS_MAX);
 	s->path[0] = level_of(shim_board_index(slot), slot);
 	s->depth = 1;
 	uint32_t at = next_in_the_way(s);
 	if (at != DT_BOARD_SLOTS && at != shim_board_index(slot))
-		count = shim_waitfor_parts(t, &s->copy, slot->object, s->parts, count, SHIM_PARTS_MAX);
+		count = shim_waitfor_parts(&s->copy, slot->object, s->parts, count, SHIM_PARTS_MAX);
 	shim_incident_tell(t, DT_INCIDENT_LONG_WAIT, 0, s->parts, count);
 	give_scratch(s);
 }

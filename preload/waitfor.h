@@ -33,7 +33,7 @@ void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *s
 void shim_waitfor_act(void);
 
 /* Append what a blocked thread waits for and what it holds, what `link` (an address, or 0) names first. */
-uint32_t shim_waitfor_parts(struct shim_thread *t, const struct dt_board_slot *slot, uint64_t link,
-                            struct shim_part *parts, uint32_t count, uint32_t max);
+uint32_t shim_waitfor_parts(const struct dt_board_slot *slot, uint64_t link, struct shim_part *parts,
+                            uint32_t count, uint32_t max);
 
 #endif

@@ -179,7 +179,7 @@ static void add_thread(struct inspect *inspect, int memory, const struct dt_boar
 	*thread = (struct inspect_thread){.slot = *slot};
 	if (inspect->alive)
 		thread->state = kernel_state(inspect->pid, slot->tid);
-	if (slot->state == DT_BOARD_BLOCKED && slot->held_count <= DT_BOARD_HELD)
+	if (slot->state == DT_BOARD_BLOCKED && slot->held_count <= DT_BOARD_HELD && !slot->more_count)
 		copy_held(thread);
 	else if (memory >= 0)
 		read_held(memory, thread);

@@ -1,4 +1,5 @@
-/* peers.c: few processes meet in one finding, so a list does. Their facts stay loaded to the end of the report. */
+/* peers.c: few processes meet in one finding, so a list does. Their facts stay loaded to the end of the
+ * report. */
 #include "peers.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ enum { PEER_SHIFT = 25, PEERS_MAX = 120 }; /* ids in logs are below 1 << 24 */
 struct peer {
 	int32_t pid;
 	struct dt_facts *facts;
-	struct resolve *resolve; /* NULL: no log of it */
+	struct resolve *resolve;
 };
 
 struct peers {
@@ -37,28 +38,29 @@ void peers_close(struct peers *peers)
 	if (!peers)
 		return;
 	for (uint32_t i = 0; i < peers->count; i++) {
-		if (peers->list[i].resolve)
-			resolve_close(peers->list[i].resolve);
+		resolve_close(peers->list[i].resolve);
 		dt_facts_free(peers->list[i].facts);
 	}
 	free(peers->list);
 	free(peers);
 }
 
+/* Without a log the facts stay empty: names are numbers then. */
 static void load(struct peers *peers, struct peer *peer)
 {
 	uint64_t bad_offset;
 
+	if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK)
+		say_out_of_memory();
 	for (size_t i = 0; peers->logs && i < peers->logs->count; i++) {
 		const struct log_file *log = &peers->logs->files[i];
 		if (log->pid != peer->pid)
 			continue;
-		if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK ||
-		    dt_log_read(peer->facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
+		if (dt_log_read(peer->facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
 			say_out_of_memory();
-		peer->resolve = resolve_open(peer->facts, peers->symbols, peers->arena);
-		return;
+		break;
 	}
+	peer->resolve = resolve_open(peer->facts, peers->symbols, peers->arena);
 }
 
 /* The number of a process, from 1; 0: too many. */
@@ -147,12 +149,8 @@ struct resolve *peers_resolve(struct peers *peers, struct resolve *own, uint32_t
 
 	if (!number || number > peers->count)
 		return own;
-	struct resolve *resolve = peers->list[number - 1].resolve;
 	*id &= ((uint32_t)1 << PEER_SHIFT) - 1;
-	/* Without its log an id says nothing: one that is in no log gives a number for a name. */
-	if (!resolve)
-		*id |= DT_ID_MAX;
-	return resolve ? resolve : own;
+	return peers->list[number - 1].resolve;
 }
 
 int32_t peers_pid(const struct peers *peers, uint32_t id)

@@ -70,6 +70,9 @@ class Deadlocks(ShimCase):
     def test_once(self):
         self.hangs("once", "deadlock", 2)
         self.hangs("once-in-itself", "self-deadlock")
+        # More is held than fits beside: by the one that runs the routine, and by the one that waits for it.
+        self.hangs("once-with-many-held", "deadlock", 2)
+        self.hangs("many-held-then-once", "deadlock", 2)
 
     def test_time_limits_are_no_deadlock(self):
         self.ends("timed")
@@ -90,7 +93,10 @@ class Deadlocks(ShimCase):
     def test_stalls(self):
         self.hangs("lost-wakeup", "stall")
         self.ends("woken-late")
-        self.hangs("no-post", "stall", 1)
+        self.assertFalse(self.hangs("no-post", "stall", 1)["cut"])
+        many = self.hangs("lost-wakeup-of-many", "stall")
+        self.assertTrue(many["cut"])
+        self.assertIn("all threads of the process", many["message"])
         self.ends("post-by-signal")
         self.hangs("barrier-of-too-many", "stall", 3)
 
@@ -206,6 +212,24 @@ class Inspection(ShimCase):
         for target in ("999999999", "/nowhere", "/etc/passwd", str(os.getpid())):
             done = subprocess.run([str(DETECT), "ps", target], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
             self.assertEqual((done.returncode, done.stderr.count(b"\n"), done.stdout), (2, 1, b""), target)
+
+
+class PlainPreloading(ShimCase):
+    """Without `detect run`: each thing that happened is said once, when it did."""
+
+    def said(self, program, case):
+        env = {**os.environ, "LD_PRELOAD": str(PRELOAD), "DETECT_OPTIONS": ""}
+        done = subprocess.run([PROGRAMS / program, case], env=env, stderr=subprocess.PIPE, timeout=30)
+        return [line.split(b": ")[2] for line in done.stderr.splitlines()
+                if line.startswith((b"libdetect: error: ", b"libdetect: warning: "))]
+
+    def test_said_once(self):
+        self.assertEqual(self.said("misuse", "unlock-twice"), [b"unlock-not-locked"])
+        self.assertEqual(self.said("misuse", "exit-holding"), [b"exit-holding-lock"])
+        self.assertEqual(self.said("misuse", "unlock-once"), [])
+
+    def test_a_child_says_its_own(self):
+        self.assertEqual(self.said("misuse", "unlock-twice-in-children").count(b"unlock-not-locked"), 4 + 4)
 
 
 class Misuse(ShimCase):

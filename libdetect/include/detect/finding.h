@@ -13,16 +13,16 @@ enum dt_tier { DT_TIER_CERTAIN, DT_TIER_POSSIBLE, DT_TIER_NOTE };
  * dt_reason_name and dt_reason_text; `--verbose` prints them. */
 enum dt_reason {
 	DT_REASON_NONE,
-	DT_REASON_SAME_THREAD,     /* demotes: one thread made every edge */
-	DT_REASON_GATE_LOCK,       /* a common lock is held at every edge and excludes */
-	DT_REASON_ORDERED,         /* create/join/barrier/once order the edges */
-	DT_REASON_TRY,             /* an edge only tries */
-	DT_REASON_TIMED,           /* demotes: an edge gives up after a time */
-	DT_REASON_READERS,         /* readers don't exclude each other */
-	DT_REASON_READER_POLICY,   /* would block only if the rwlock preferred writers */
-	DT_REASON_CLASS_ONLY,      /* demotes: known by lock class only, over the budget */
-	DT_REASON_OTHER_WAKER,     /* demotes: another thread signals without needing the lock */
-	DT_REASON_WORD_GIVEN,      /* demotes: the other signals before it takes the lock, or under it */
+	DT_REASON_SAME_THREAD,   /* demotes: one thread made every edge */
+	DT_REASON_GATE_LOCK,     /* a common lock is held at every edge and excludes */
+	DT_REASON_ORDERED,       /* create/join/barrier/once order the edges */
+	DT_REASON_TRY,           /* an edge only tries */
+	DT_REASON_TIMED,         /* demotes: an edge gives up after a time */
+	DT_REASON_READERS,       /* readers don't exclude each other */
+	DT_REASON_READER_POLICY, /* would block only if the rwlock preferred writers */
+	DT_REASON_CLASS_ONLY,    /* demotes: known by lock class only, over the budget */
+	DT_REASON_OTHER_WAKER,   /* demotes: another thread signals without needing the lock */
+	DT_REASON_WORD_GIVEN,    /* demotes: the other signals before it takes the lock, or under it */
 	DT_REASONS
 };
 const char *dt_reason_name(enum dt_reason reason);
@@ -52,43 +52,45 @@ enum dt_rule_id {
 /* One row a rule: `detect explain`, the docs and the formats are printed from it. */
 struct dt_rule {
 	enum dt_rule_id id;
-	const char *name;     /* "lock-order-cycle" */
-	enum dt_level level;  /* the usual one */
-	const char *summary;  /* one line */
-	const char *text;     /* what it means, an example, how to mend it: plain paragraphs */
+	const char *name;    /* "lock-order-cycle" */
+	enum dt_level level; /* the usual one */
+	const char *summary; /* one line */
+	const char *text;    /* what it means, an example, how to mend it: plain paragraphs */
 };
 extern const struct dt_rule dt_rules[DT_RULES];
-const struct dt_rule *dt_rule_find(const char *name);  /* NULL: no such rule */
+/* The rule that an incident breaks. */
+enum dt_rule_id dt_rule_of_incident(enum dt_incident incident);
+const struct dt_rule *dt_rule_find(const char *name); /* NULL: no such rule */
 
 enum dt_event_kind {
-	DT_EVENT_HOLD,     /* `lock` was acquired at `stack` and is still held at the event that follows */
-	DT_EVENT_ACQUIRE,  /* wants `lock` at `stack` while holding `holding` */
-	DT_EVENT_WAIT,     /* waits on `lock` (condition, barrier) or joins `other_thread` at `stack` */
-	DT_EVENT_SIGNAL,   /* signals `lock` at `stack` */
-	DT_EVENT_UNLOCK,   /* releases `lock` at `stack` */
-	DT_EVENT_DESTROY,  /* destroys `lock` at `stack` */
-	DT_EVENT_INIT,     /* initialises `lock` at `stack` */
-	DT_EVENT_USE,      /* does `op` to `lock` at `stack` */
-	DT_EVENT_EXIT,     /* the thread ends */
+	DT_EVENT_HOLD,    /* `lock` was acquired at `stack` and is still held at the event that follows */
+	DT_EVENT_ACQUIRE, /* wants `lock` at `stack` while holding `holding` */
+	DT_EVENT_WAIT,    /* waits on `lock` (condition, barrier) or joins `other_thread` at `stack` */
+	DT_EVENT_SIGNAL,  /* signals `lock` at `stack` */
+	DT_EVENT_UNLOCK,  /* releases `lock` at `stack` */
+	DT_EVENT_DESTROY, /* destroys `lock` at `stack` */
+	DT_EVENT_INIT,    /* initialises `lock` at `stack` */
+	DT_EVENT_USE,     /* does `op` to `lock` at `stack` */
+	DT_EVENT_EXIT,    /* the thread ends */
 	DT_EVENT_KINDS
 };
 /* "SIGALRM", "SIGRTMIN+2". */
 const char *dt_signal_name(uint32_t signal);
-const char *dt_event_name(enum dt_event_kind kind);  /* "hold", "acquire", "wait", "signal", ... */
+const char *dt_event_name(enum dt_event_kind kind); /* "hold", "acquire", "wait", "signal", ... */
 
 struct dt_event {
 	enum dt_event_kind kind;
 	uint32_t thread, lock, stack;
-	uint32_t other_thread;     /* joins: the thread waited for */
-	uint32_t other_lock;       /* condition waits: the mutex, where it matters */
-	int32_t pid;               /* whose ids these are; 0: the finding's process's */
-	uint64_t since_ns;         /* when it began, by the log's clock; 0: not known */
-	uint32_t handler;          /* it was in the handler of this signal; 0: in none, or of no matter */
-	uint32_t interruptible;    /* the handler of this signal could interrupt it; 0: of no matter */
+	uint32_t other_thread;  /* joins: the thread waited for */
+	uint32_t other_lock;    /* condition waits: the mutex, where it matters */
+	int32_t pid;            /* whose ids these are; 0: the finding's process's */
+	uint64_t since_ns;      /* when it began, by the log's clock; 0: not known */
+	uint32_t handler;       /* it was in the handler of this signal; 0: in none, or of no matter */
+	uint32_t interruptible; /* the handler of this signal could interrupt it; 0: of no matter */
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
-	uint32_t *holding;         /* lock ids, outermost first */
+	uint32_t *holding; /* lock ids, outermost first */
 	uint32_t holding_count;
 };
 
@@ -96,16 +98,17 @@ struct dt_finding {
 	enum dt_rule_id rule;
 	enum dt_level level;
 	enum dt_tier tier;
-	enum dt_reason reason;     /* why filtered or demoted; NONE for a plain finding */
-	bool filtered;             /* true: no finding, shown by --verbose only */
-	uint32_t reason_lock;      /* gate lock, rwlock: the lock the reason speaks of, or 0 */
-	bool happened;             /* the shim saw it happen, and has said so: no analysis */
-	bool broken;               /* deadlock: the closing call was refused, the program went on */
-	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
-	uint32_t count;            /* how many instances this stands for (same code places, other objects) */
-	uint32_t *locks;           /* the cycle's locks in order, canonical rotation */
+	enum dt_reason reason; /* why filtered or demoted; NONE for a plain finding */
+	bool filtered;         /* true: no finding, shown by --verbose only */
+	uint32_t reason_lock;  /* gate lock, rwlock: the lock the reason speaks of, or 0 */
+	bool happened;         /* the shim saw it happen, and has said so: no analysis */
+	bool broken;           /* deadlock: the closing call was refused, the program went on */
+	bool cut;              /* happened: more threads or locks than there was room for in the log */
+	uint64_t time_ns;      /* when it happened, by the log's clock; 0: not known */
+	uint32_t count;        /* how many instances this stands for (same code places, other objects) */
+	uint32_t *locks;       /* the cycle's locks in order, canonical rotation */
 	uint32_t lock_count;
-	struct dt_event *events;   /* for a cycle: HOLD then ACQUIRE for every edge, in the cycle's order */
+	struct dt_event *events; /* for a cycle: HOLD then ACQUIRE for every edge, in the cycle's order */
 	uint32_t event_count;
 };
 

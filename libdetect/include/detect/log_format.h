@@ -24,24 +24,24 @@
 
 #include <stdint.h>
 
-#define DT_LOG_MAGIC "DTFACTS\n"       /* 8 bytes, no terminator in the file */
+#define DT_LOG_MAGIC "DTFACTS\n" /* 8 bytes, no terminator in the file */
 #define DT_LOG_VERSION 1u
-#define DT_LOG_BYTE_ORDER 0x01020304u  /* reads as 0x04030201 on the other kind of machine */
+#define DT_LOG_BYTE_ORDER 0x01020304u /* reads as 0x04030201 on the other kind of machine */
 #define DT_LOG_HEADER_BYTES 4096u
-#define DT_LOG_SUFFIX ".dtlog"         /* file name: detect-<pid>-<n>.dtlog */
-#define DT_ID_MAX (1u << 24)           /* ids are no larger */
+#define DT_LOG_SUFFIX ".dtlog" /* file name: detect-<pid>-<n>.dtlog */
+#define DT_ID_MAX (1u << 24)   /* ids are no larger */
 
 struct dt_log_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t byte_order;
-	uint32_t header_bytes;    /* where records start */
-	uint32_t arch;            /* e_machine of ELF: 62 x86-64, 183 AArch64 */
+	uint32_t header_bytes; /* where records start */
+	uint32_t arch;         /* e_machine of ELF: 62 x86-64, 183 AArch64 */
 	int32_t pid, ppid;
-	uint64_t start_ns;        /* CLOCK_REALTIME when the log was opened */
-	uint64_t capacity_bytes;  /* size of the file; records never pass it */
-	uint64_t tail_bytes;      /* offset behind the last reserved record */
-	uint64_t counters[64];    /* enum dt_counter */
+	uint64_t start_ns;       /* CLOCK_REALTIME when the log was opened */
+	uint64_t capacity_bytes; /* size of the file; records never pass it */
+	uint64_t tail_bytes;     /* offset behind the last reserved record */
+	uint64_t counters[64];   /* enum dt_counter */
 };
 
 /* Kept in the header so that they survive; each is a plain count. */
@@ -54,40 +54,45 @@ enum dt_counter {
 	DT_COUNT_ACQS_LOST,      /* acquisitions not recorded: the table was full */
 	DT_COUNT_SEGMENTS_LOST,  /* must-happen-before edges not kept */
 	DT_COUNT_SIGHTINGS_LOST, /* sightings over the bound kept for one acquisition */
-	DT_COUNT_ONLINE_STOPPED, /* 1: the shim's own analysis stopped at its budget; the report is complete */
+	DT_COUNT_ONLINE_STOPPED, /* 1: the shim's own analysis stopped at its budget; the report is complete
+	                          */
 	DT_COUNT_THREADS_LOST,
 	DT_COUNT_STATS_LOST,     /* samples and waits without a place: too many locks and sites */
 	DT_COUNT_SIGNALS_LOST,   /* 1: the table of sets of signals was full */
+	DT_COUNT_INTERVALS_LOST, /* sampled holds and waits that DT_REC_INTERVAL was not written for */
+	DT_COUNT_INCIDENTS_LOST, /* incidents not told: the same at the same places, or too many */
+	DT_COUNT_SLOTS_LOST,     /* threads without a slot on the board: too many at once */
 	DT_COUNTERS
 };
 
 struct dt_rec {
-	uint16_t type;   /* enum dt_rec_type */
-	uint16_t flags;  /* by type */
-	uint32_t words;  /* length of the whole record in 8-byte words, this head included; >= 1 */
+	uint16_t type;  /* enum dt_rec_type */
+	uint16_t flags; /* by type */
+	uint32_t words; /* length of the whole record in 8-byte words, this head included; >= 1 */
 };
 
 enum dt_rec_type {
 	DT_REC_RESERVED = 0,
-	DT_REC_PROCESS,       /* struct dt_rec_process; text: argv, each NUL-terminated, then the exe path */
-	DT_REC_MODULE,        /* struct dt_rec_module; text: path, NUL; then build id bytes */
-	DT_REC_MODULE_END,    /* struct dt_rec_id: module unmapped */
-	DT_REC_THREAD,        /* struct dt_rec_thread */
-	DT_REC_THREAD_NAME,   /* struct dt_rec_id; text: the name, NUL */
-	DT_REC_THREAD_END,    /* struct dt_rec_id */
-	DT_REC_SEGMENT,       /* struct dt_rec_segment */
-	DT_REC_STACK,         /* struct dt_rec_stack; count program counters */
-	DT_REC_LOCK,          /* struct dt_rec_lock */
-	DT_REC_LOCK_END,      /* struct dt_rec_id: the object's life ended */
-	DT_REC_ACQ,           /* struct dt_rec_acq */
-	DT_REC_SIGHTING,      /* struct dt_rec_sighting */
-	DT_REC_EXIT,          /* struct dt_rec_exit: ended by exit or _exit */
-	DT_REC_EXEC,          /* struct dt_rec head only: replaced itself by exec */
-	DT_REC_INCIDENT,      /* struct dt_rec_incident; then `count` struct dt_incident_part */
-	DT_REC_SEM_SIGNAL,    /* struct dt_rec_id: a semaphore that threads post without having waited: no lock */
-	DT_REC_STAT,          /* struct dt_rec_stat: its counters go on changing in place */
-	DT_REC_INTERVAL,      /* struct dt_rec_interval */
-	DT_REC_SIGNAL_SET,    /* struct dt_rec_signal_set */
+	DT_REC_PROCESS,     /* struct dt_rec_process; text: argv, each NUL-terminated, then the exe path */
+	DT_REC_MODULE,      /* struct dt_rec_module; text: path, NUL; then build id bytes */
+	DT_REC_MODULE_END,  /* struct dt_rec_id: module unmapped */
+	DT_REC_THREAD,      /* struct dt_rec_thread */
+	DT_REC_THREAD_NAME, /* struct dt_rec_id; text: the name, NUL */
+	DT_REC_THREAD_END,  /* struct dt_rec_id */
+	DT_REC_SEGMENT,     /* struct dt_rec_segment */
+	DT_REC_STACK,       /* struct dt_rec_stack; count program counters */
+	DT_REC_LOCK,        /* struct dt_rec_lock */
+	DT_REC_LOCK_END,    /* struct dt_rec_id: the object's life ended */
+	DT_REC_ACQ,         /* struct dt_rec_acq */
+	DT_REC_SIGHTING,    /* struct dt_rec_sighting */
+	DT_REC_EXIT,        /* struct dt_rec_exit: ended by exit or _exit */
+	DT_REC_EXEC,        /* struct dt_rec head only: replaced itself by exec */
+	DT_REC_INCIDENT,    /* struct dt_rec_incident; then `count` struct dt_incident_part */
+	DT_REC_SEM_SIGNAL,  /* struct dt_rec_id: a semaphore that threads post without having waited: no lock
+	                     */
+	DT_REC_STAT,        /* struct dt_rec_stat: its counters go on changing in place */
+	DT_REC_INTERVAL,    /* struct dt_rec_interval */
+	DT_REC_SIGNAL_SET,  /* struct dt_rec_signal_set */
 	DT_REC_TYPES
 };
 
@@ -106,20 +111,20 @@ struct dt_rec_process {
 struct dt_rec_module {
 	struct dt_rec head;
 	uint32_t id;
-	uint16_t path_bytes;      /* with the NUL */
-	uint16_t build_id_bytes;  /* 0: none */
+	uint16_t path_bytes;     /* with the NUL */
+	uint16_t build_id_bytes; /* 0: none */
 	uint64_t bias;
-	uint64_t start, end;      /* running addresses of its mapped segments: [start, end) */
-	/* char path[]; unsigned char build_id[]; */
+	uint64_t start, end; /* running addresses of its mapped segments: [start, end) */
+	                     /* char path[]; unsigned char build_id[]; */
 };
 
 struct dt_rec_thread {
 	struct dt_rec head;
-	uint32_t id;             /* 1 is the thread that the log's process started or forked with */
-	int32_t tid;             /* kernel thread id, 0 when not known */
+	uint32_t id; /* 1 is the thread that the log's process started or forked with */
+	int32_t tid; /* kernel thread id, 0 when not known */
 	uint32_t first_segment;
-	uint32_t create_stack;   /* the pthread_create call's stack, 0: not seen */
-	uint32_t parent;         /* creating thread, 0: not seen */
+	uint32_t create_stack; /* the pthread_create call's stack, 0: not seen */
+	uint32_t parent;       /* creating thread, 0: not seen */
 	uint32_t zero;
 	uint64_t start_function; /* 0: not seen (main thread, foreign thread) */
 };
@@ -132,57 +137,68 @@ struct dt_rec_segment {
 	struct dt_rec head;
 	uint32_t id;
 	uint32_t thread;
-	uint32_t pred;           /* 0: none (first segment of the first thread) */
+	uint32_t pred; /* 0: none (first segment of the first thread) */
 	uint32_t zero;
 };
 
 enum dt_stack_flag {
-	DT_STACK_TRUNCATED = 1,  /* deeper than what was kept, or unwinding stopped early */
-	DT_STACK_INFERRED = 2,   /* frames from `exact` on come from a cache and were not seen then */
+	DT_STACK_TRUNCATED = 1, /* deeper than what was kept, or unwinding stopped early */
+	DT_STACK_INFERRED = 2,  /* frames from `exact` on come from a cache and were not seen then */
 };
 
 struct dt_rec_stack {
-	struct dt_rec head;      /* flags: enum dt_stack_flag */
+	struct dt_rec head; /* flags: enum dt_stack_flag */
 	uint32_t id;
 	uint16_t count;
-	uint16_t exact;          /* how many of the frames were really seen */
-	/* uint64_t pc[count]; return addresses, innermost first: look up pc - 1 */
+	uint16_t exact; /* how many of the frames were really seen */
+	                /* uint64_t pc[count]; return addresses, innermost first: look up pc - 1 */
 };
 
 enum dt_lock_kind {
-	DT_LOCK_MUTEX = 1, DT_LOCK_RWLOCK, DT_LOCK_SPIN, DT_LOCK_COND, DT_LOCK_SEM,
-	DT_LOCK_BARRIER, DT_LOCK_ONCE, DT_LOCK_KINDS
+	DT_LOCK_MUTEX = 1,
+	DT_LOCK_RWLOCK,
+	DT_LOCK_SPIN,
+	DT_LOCK_COND,
+	DT_LOCK_SEM,
+	DT_LOCK_BARRIER,
+	DT_LOCK_ONCE,
+	DT_LOCK_KINDS
 };
 
 enum dt_lock_flag {
-	DT_LOCK_RECURSIVE = 1, DT_LOCK_ERRORCHECK = 2, DT_LOCK_ADAPTIVE = 4, DT_LOCK_ROBUST = 8,
-	DT_LOCK_PI = 16, DT_LOCK_PSHARED = 32,
-	DT_LOCK_PREFER_WRITER = 64,  /* rwlock: a waiting writer holds back new readers */
-	DT_LOCK_CLASS = 128,         /* not one object: any lock made at that place (over the budget) */
+	DT_LOCK_RECURSIVE = 1,
+	DT_LOCK_ERRORCHECK = 2,
+	DT_LOCK_ADAPTIVE = 4,
+	DT_LOCK_ROBUST = 8,
+	DT_LOCK_PI = 16,
+	DT_LOCK_PSHARED = 32,
+	DT_LOCK_PREFER_WRITER = 64, /* rwlock: a waiting writer holds back new readers */
+	DT_LOCK_CLASS = 128,        /* not one object: any lock made at that place (over the budget) */
 };
 
 enum dt_lock_place { DT_PLACE_UNKNOWN, DT_PLACE_GLOBAL, DT_PLACE_HEAP, DT_PLACE_STACK, DT_PLACE_SHARED };
 
 /* One object, not one address: the same address after destroy, free or munmap is another lock. */
 struct dt_rec_lock {
-	struct dt_rec head;      /* flags: enum dt_lock_flag */
+	struct dt_rec head; /* flags: enum dt_lock_flag */
 	uint32_t id;
-	uint8_t kind, place;     /* enum dt_lock_kind, enum dt_lock_place */
-	uint16_t units;          /* semaphore: its value at init, 65535 at most; 0: a signal, or not known */
+	uint8_t kind, place; /* enum dt_lock_kind, enum dt_lock_place */
+	uint16_t units;      /* semaphore: its value at init, 65535 at most; 0: a signal, or not known */
 	uint64_t address;
-	uint64_t block;          /* heap: address of its allocation, when known */
-	uint64_t block_bytes;    /* heap: size of its allocation, when known */
-	uint32_t alloc_stack;    /* where its memory was allocated, 0: not known */
-	uint32_t init_stack;     /* its *_init call, 0: none seen (static initialiser) */
-	uint32_t first_stack;    /* its first acquisition that was recorded */
-	uint32_t thread;         /* place stack: whose stack */
+	uint64_t block;       /* heap: address of its allocation, when known */
+	uint64_t block_bytes; /* heap: size of its allocation, when known */
+	uint32_t alloc_stack; /* where its memory was allocated, 0: not known */
+	uint32_t init_stack;  /* its *_init call, 0: none seen (static initialiser) */
+	uint32_t first_stack; /* its first acquisition that was recorded */
+	uint32_t thread;      /* place stack: whose stack */
 };
 
 /* What a thread did to the object. */
 enum dt_op {
 	DT_OP_ACQUIRE = 1,  /* wanted `lock` while holding the parent chain, and holds it in the children */
 	DT_OP_HOLD,         /* no acquisition: a held set that came about by an out-of-order release */
-	DT_OP_COND_WAIT,    /* waited on condition `lock`; the parent chain is what stayed held (without the mutex) */
+	DT_OP_COND_WAIT,    /* waited on condition `lock`; the parent chain is what stayed held (without the
+	                       mutex) */
 	DT_OP_COND_SIGNAL,  /* signal or broadcast on `lock` while holding the parent chain */
 	DT_OP_JOIN,         /* joined thread `lock` (a thread id) while holding the parent chain */
 	DT_OP_BARRIER_WAIT, /* waited at barrier `lock` while holding the parent chain */
@@ -203,9 +219,10 @@ struct dt_rec_acq {
 	struct dt_rec head;
 	uint32_t id, parent;
 	uint32_t lock, stack;
-	uint8_t op, mode, wait;  /* enum dt_op, dt_mode, dt_wait */
-	uint8_t handler;         /* ACQUIRE: in the handler of this signal; 0: in none */
-	uint32_t open_signals;   /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
+	uint8_t op, mode, wait; /* enum dt_op, dt_mode, dt_wait */
+	uint8_t handler;        /* ACQUIRE: in the handler of this signal; 0: in none */
+	uint32_t
+	    open_signals; /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
 };
 
 /* A set of signals. Bit n - 1 stands for signal n, as in the kernel's masks. */
@@ -231,7 +248,8 @@ struct dt_rec_exit {
 
 /* What the shim itself saw happen, at the moment it did. The parts' order is told with each. */
 enum dt_incident {
-	DT_INCIDENT_DEADLOCK = 1,        /* for each thread of the closed cycle: BLOCKED, then HELD for what it holds */
+	DT_INCIDENT_DEADLOCK =
+	    1, /* for each thread of the closed cycle: BLOCKED, then HELD for what it holds */
 	DT_INCIDENT_SELF_DEADLOCK,       /* BLOCKED, then HELD */
 	DT_INCIDENT_STALL,               /* as DEADLOCK, for every thread of the process */
 	DT_INCIDENT_UNLOCK_NOT_LOCKED,   /* UNLOCK */
@@ -241,7 +259,8 @@ enum dt_incident {
 	DT_INCIDENT_USE_DESTROYED,       /* USE, then DESTROY */
 	DT_INCIDENT_INIT_LOCKED,         /* INIT, then HELD if known */
 	DT_INCIDENT_EXIT_HOLDING_LOCK,   /* EXIT, then HELD */
-	DT_INCIDENT_COND_MUTEX_MISMATCH, /* BLOCKED for the later wait and for the earlier one; `other_lock` is the mutex */
+	DT_INCIDENT_COND_MUTEX_MISMATCH, /* BLOCKED for the later wait and for the earlier one; `other_lock`
+	                                    is the mutex */
 	DT_INCIDENT_COND_WAIT_UNLOCKED,  /* BLOCKED; `other_lock` is the mutex */
 	DT_INCIDENT_LOCK_HELD_AT_FORK,   /* USE, then HELD by the parent's thread */
 	DT_INCIDENT_LONG_WAIT,           /* BLOCKED, then HELD by who held it, if known */
@@ -249,32 +268,38 @@ enum dt_incident {
 };
 
 enum dt_incident_flag {
-	DT_INCIDENT_BROKEN = 1,  /* deadlock: the closing call was refused (on_deadlock=break) */
+	DT_INCIDENT_BROKEN = 1, /* deadlock: the closing call was refused (on_deadlock=break) */
+	DT_INCIDENT_CUT = 2,    /* there was more to tell than there was room for parts */
 };
 
 enum dt_part {
 	DT_PART_BLOCKED = 1, /* waits for `lock`, or for the end of `other_thread`, since `since_ns` */
-	DT_PART_HELD,        /* holds `lock`, acquired at `stack`; the thread of the BLOCKED before it, unless it says */
-	DT_PART_UNLOCK, DT_PART_DESTROY, DT_PART_INIT, DT_PART_USE, DT_PART_EXIT,
+	DT_PART_HELD, /* holds `lock`, acquired at `stack`; the thread of the BLOCKED before it, unless it
+	                 says */
+	DT_PART_UNLOCK,
+	DT_PART_DESTROY,
+	DT_PART_INIT,
+	DT_PART_USE,
+	DT_PART_EXIT,
 	DT_PARTS
 };
 
 struct dt_incident_part {
-	uint8_t part;            /* enum dt_part */
-	uint8_t op, mode, wait;  /* enum dt_op, dt_mode, dt_wait, where they say something */
+	uint8_t part;           /* enum dt_part */
+	uint8_t op, mode, wait; /* enum dt_op, dt_mode, dt_wait, where they say something */
 	uint32_t thread, lock, stack;
-	uint32_t other_thread;   /* joined: the thread that is waited for */
+	uint32_t other_thread; /* joined: the thread that is waited for */
 	uint32_t other_lock;
-	int32_t pid;             /* whose ids these are; 0: this process's */
+	int32_t pid; /* whose ids these are; 0: this process's */
 	uint32_t zero;
-	uint64_t since_ns;       /* 0: not known */
+	uint64_t since_ns; /* 0: not known */
 };
 
 struct dt_rec_incident {
-	struct dt_rec head;      /* flags: enum dt_incident_flag */
-	uint16_t incident;       /* enum dt_incident */
-	uint16_t count;          /* parts */
-	uint32_t thread;         /* who saw it: 0 is nobody in particular */
+	struct dt_rec head; /* flags: enum dt_incident_flag */
+	uint16_t incident;  /* enum dt_incident */
+	uint16_t count;     /* parts */
+	uint32_t thread;    /* who saw it: 0 is nobody in particular */
 	uint64_t time_ns;
 	/* struct dt_incident_part parts[count]; */
 };
@@ -283,12 +308,12 @@ struct dt_rec_incident {
  * it stands for, so that the sums are unbiased. Waits are all counted. Written by atomic additions. */
 struct dt_rec_stat {
 	struct dt_rec head;
-	uint32_t lock, stack;      /* stack: of the acquisition */
-	uint64_t acquisitions;     /* estimated: the weights of the samples */
-	uint64_t samples;          /* how many were looked at */
-	uint64_t hold_total_ns;    /* estimated: weight times hold */
-	uint64_t hold_max_ns;      /* of the samples */
-	uint64_t contended;        /* calls that had to wait */
+	uint32_t lock, stack;   /* stack: of the acquisition */
+	uint64_t acquisitions;  /* estimated: the weights of the samples */
+	uint64_t samples;       /* how many were looked at */
+	uint64_t hold_total_ns; /* estimated: weight times hold */
+	uint64_t hold_max_ns;   /* of the samples */
+	uint64_t contended;     /* calls that had to wait */
 	uint64_t wait_total_ns, wait_max_ns;
 };
 
@@ -296,7 +321,7 @@ enum dt_interval_kind { DT_INTERVAL_HOLD = 1, DT_INTERVAL_WAIT };
 
 /* A sampled hold, or a wait of some length: for a picture of time, not for sums. */
 struct dt_rec_interval {
-	struct dt_rec head;        /* flags: enum dt_interval_kind */
+	struct dt_rec head; /* flags: enum dt_interval_kind */
 	uint32_t thread, lock;
 	uint32_t stack, zero;
 	uint64_t begin_ns, end_ns;

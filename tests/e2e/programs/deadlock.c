@@ -325,6 +325,55 @@ static void once_in_itself(void)
 	pthread_once(&once, init_again);
 }
 
+/* The same with more locks held than the board has room for beside it, and a mutex among those. */
+static void *calls_once_with_many(void *unused)
+{
+	for (int i = 0; i < 20; i++)
+		CHECK(pthread_mutex_lock(&ring[i]) == 0);
+	pthread_once(&once, init_takes_mutex);
+	return unused;
+}
+
+static void init_takes_ring(void)
+{
+	pthread_barrier_wait(&meeting);
+	pthread_mutex_lock(&ring[15]);
+}
+
+static void *runs_once(void *unused)
+{
+	pthread_once(&once, init_takes_ring);
+	return unused;
+}
+
+static void *many_then_once(void *unused)
+{
+	for (int i = 0; i < 20; i++)
+		CHECK(pthread_mutex_lock(&ring[i]) == 0);
+	pthread_barrier_wait(&meeting);
+	pthread_once(&once, init_takes_ring);
+	return unused;
+}
+
+static void init_ring(void)
+{
+	for (int i = 0; i < 20; i++)
+		pthread_mutex_init(&ring[i], NULL);
+	pthread_barrier_init(&meeting, NULL, 2);
+}
+
+static void once_with_many_held(void)
+{
+	init_ring();
+	run_two(calls_once_with_many, mutex_then_once);
+}
+
+static void many_held_then_once(void)
+{
+	init_ring();
+	run_two(runs_once, many_then_once);
+}
+
 /* A time limit: late, and no deadlock. */
 static void *mutex_then_other_timed(void *unused)
 {
@@ -434,6 +483,20 @@ static void lost_wakeup(void)
 {
 	pthread_cond_signal(&cond);
 	run_two(waits_for_nobody, takes_mutex);
+}
+
+/* More threads than one report has room for. */
+static void lost_wakeup_of_many(void)
+{
+	enum { MANY = 300 };
+	pthread_attr_t attributes;
+	pthread_t thread = 0;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 1 << 16);
+	for (int i = 0; i < MANY; i++)
+		CHECK(pthread_create(&thread, &attributes, waits_for_nobody, NULL) == 0);
+	pthread_join(thread, NULL);
 }
 
 static void *sleeps_and_wakes(void *unused)
@@ -603,5 +666,6 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
       {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
       {"barrier-of-too-many", barrier_of_too_many}, {"ping-pong", ping_pong}, {"sem-ping-pong", sem_ping_pong},
-      {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes},
+      {"once-with-many-held", once_with_many_held}, {"many-held-then-once", many_held_then_once},
+      {"lost-wakeup-of-many", lost_wakeup_of_many}, {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes},
       {"two-processes-in-order", two_processes_in_order}, {"race-two-processes", race_two_processes})

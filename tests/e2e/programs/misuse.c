@@ -55,7 +55,7 @@ static void *uses_mutex(void *unused)
 }
 
 /* Releases. */
-static void unlock_twice(void)
+static __attribute__((noinline)) void unlock_twice(void)
 {
 	pthread_mutex_lock(&mutex);
 	pthread_mutex_unlock(&mutex);
@@ -390,6 +390,20 @@ static void *locks_now_and_then(void *unused)
 	return unused;
 }
 
+/* Six times by the program, once by each of four children: all at one place. */
+static void unlock_twice_in_children(void)
+{
+	for (int i = 0; i < 10; i++) {
+		pid_t child = i < 6 ? 0 : fork();
+		if (child == 0)
+			unlock_twice();
+		if (child == 0 && i >= 6)
+			_exit(0);
+		int status = 0;
+		CHECK(child == 0 || (waitpid(child, &status, 0) == child && status == 0));
+	}
+}
+
 static void fork_lock_held(void) { fork_and(lock_for_a_moment); }
 static void fork_lock_renewed(void) { fork_and(init_then_lock); }
 static void fork_lock_another(void) { fork_and(lock_another); }
@@ -409,7 +423,7 @@ static void fork_with_handlers(void)
 	pthread_join(thread, NULL);
 }
 
-CASES({"fork-lock-held", fork_lock_held}, {"fork-lock-renewed", fork_lock_renewed},
+CASES({"unlock-twice-in-children", unlock_twice_in_children}, {"fork-lock-held", fork_lock_held}, {"fork-lock-renewed", fork_lock_renewed},
       {"fork-lock-another", fork_lock_another}, {"fork-with-handlers", fork_with_handlers}, {"unlock-twice", unlock_twice}, {"unlock-once", unlock_once}, {"unlock-rwlock-free", unlock_rwlock_free},
       {"unlock-spin-free", unlock_spin_free}, {"unlock-others", unlock_others},
       {"unlock-others-rwlock", unlock_others_rwlock}, {"unlock-after-wait", unlock_after_wait},
