@@ -52,7 +52,8 @@ static const char *target(struct arena *arena, const struct report_finding *find
 static const char *deadlock_message(struct arena *arena, const struct report_finding *finding)
 {
 	size_t count = count_waits(finding);
-	const char *message = arena_printf(arena, "%zu threads wait for each other: ", count);
+	const char *message = arena_printf(
+	    arena, "%s%zu threads wait for each other: ", finding->cut ? "more than " : "", count);
 
 	for (size_t i = 0; i < count; i++) {
 		const struct report_event *wait = nth(finding, true, i);
@@ -81,6 +82,12 @@ static const char *stall_message(struct arena *arena, const struct report_findin
 		return arena_printf(
 		    arena, "the only thread of the process waits for %s, and nobody is left to end the wait",
 		    target(arena, finding, first));
+	if (finding->cut)
+		return arena_printf(
+		    arena,
+		    "all threads of the process wait for each other, and nobody is left to end a wait "
+		    "(the first %zu are told)",
+		    count);
 	return arena_printf(
 	    arena, "all %zu threads of the process wait for each other, and nobody is left to end a wait",
 	    count);
@@ -139,83 +146,89 @@ static const char *long_wait_message(struct arena *arena, const struct report_fi
 	                    thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock");
 }
 
-static const char *message_of(struct arena *arena, const struct report_finding *finding)
-{
-	switch (finding->rule->id) {
-	case DT_RULE_DEADLOCK:
-		return deadlock_message(arena, finding);
-	case DT_RULE_SELF_DEADLOCK:
-		return self_message(arena, finding);
-	case DT_RULE_STALL:
-		return stall_message(arena, finding);
-	case DT_RULE_UNLOCK_NOT_LOCKED:
-		return arena_printf(arena, "%s, which nobody holds", act(arena, finding, "releases"));
-	case DT_RULE_UNLOCK_NOT_OWNER:
-		return act_on(arena, finding, "releases", "holds");
-	case DT_RULE_DESTROY_LOCKED:
-		return act_on(arena, finding, "destroys", "holds");
-	case DT_RULE_DESTROY_WAITED:
-		return act_on(arena, finding, "destroys", "waits on");
-	case DT_RULE_USE_DESTROYED:
-		return act_on(arena, finding, "uses", "destroyed");
-	case DT_RULE_INIT_LOCKED:
-		return act_on(arena, finding, "initialises", "holds");
-	case DT_RULE_EXIT_HOLDING_LOCK:
-		return exit_message(arena, finding);
-	case DT_RULE_COND_MUTEX_MISMATCH:
-		return mismatch_message(arena, finding);
-	case DT_RULE_COND_WAIT_UNLOCKED:
-		return unlocked_message(arena, finding);
-	case DT_RULE_LOCK_HELD_AT_FORK:
-		return arena_printf(arena, "%s, which another thread held when this process was forked",
-		                    act(arena, finding, "uses"));
-	case DT_RULE_LONG_WAIT:
-		return long_wait_message(arena, finding);
-	default:
-		return NULL;
-	}
-}
-
-static const struct {
+/* One row a rule: a sentence of its own, or that the first event's thread `acts` on a lock, what another
+ * thread does to it where a second event tells (`other`), and the sentence's end. */
+static const struct row {
 	enum dt_rule_id rule;
+	const char *(*message)(struct arena *arena, const struct report_finding *finding);
+	const char *acts, *other, *end;
 	const char *advice;
 } rows[] = {
-    {DT_RULE_DEADLOCK,
-     "Take these locks in one order everywhere, or hold one at a time; never join a thread while holding "
-     "what it needs."},
-    {DT_RULE_SELF_DEADLOCK,
-     "Let the inner function expect the lock held instead of locking again; release before calling "
-     "back; release a read lock before locking for writing."},
-    {DT_RULE_STALL,
-     "Look for the wake-up that was never sent: change the predicate under the mutex, signal after it, and "
-     "test the predicate before each wait."},
-    {DT_RULE_UNLOCK_NOT_LOCKED, "Release once, on one path, and only where the lock call succeeded."},
-    {DT_RULE_UNLOCK_NOT_OWNER,
-     "Release in the thread that locked. To wake another thread use a semaphore or a condition "
-     "variable."},
-    {DT_RULE_DESTROY_LOCKED, "Make the object unreachable, release the lock, then destroy it."},
-    {DT_RULE_DESTROY_WAITED, "Tell the waiters to stop, wake them all, join them, then destroy."},
-    {DT_RULE_USE_DESTROYED, "Let the last user destroy it: join the users or count references."},
-    {DT_RULE_INIT_LOCKED, "Initialise once, before any thread can use it (statically or by pthread_once)."},
-    {DT_RULE_EXIT_HOLDING_LOCK,
-     "Release on every way out of the critical section; a cleanup handler covers cancellation and "
-     "pthread_exit."},
-    {DT_RULE_COND_MUTEX_MISMATCH, "Use one mutex with one condition variable."},
-    {DT_RULE_COND_WAIT_UNLOCKED, "Lock the mutex, test the predicate in a loop, wait with the mutex held."},
-    {DT_RULE_LOCK_HELD_AT_FORK,
-     "Fork before creating threads, or exec at once after it; else take the lock in "
-     "pthread_atfork's prepare handler and release it in parent and child."},
-    {DT_RULE_LONG_WAIT, "Do less with the lock held; `detect stats` shows which sites hold longest."},
+    {.rule = DT_RULE_DEADLOCK,
+     .message = deadlock_message,
+     .advice =
+         "Take these locks in one order everywhere, or hold one at a time; never join a thread while holding "
+         "what it needs."},
+    {.rule = DT_RULE_SELF_DEADLOCK,
+     .message = self_message,
+     .advice = "Let the inner function expect the lock held instead of locking again; release before calling "
+               "back; release a read lock before locking for writing."},
+    {.rule = DT_RULE_STALL,
+     .message = stall_message,
+     .advice = "Look for the wake-up that was never sent: change the predicate under the mutex, signal after "
+               "it, and "
+               "test the predicate before each wait."},
+    {.rule = DT_RULE_UNLOCK_NOT_LOCKED,
+     .acts = "releases",
+     .end = ", which nobody holds",
+     .advice = "Release once, on one path, and only where the lock call succeeded."},
+    {.rule = DT_RULE_UNLOCK_NOT_OWNER,
+     .acts = "releases",
+     .other = "holds",
+     .advice = "Release in the thread that locked. To wake another thread use a semaphore or a condition "
+               "variable."},
+    {.rule = DT_RULE_DESTROY_LOCKED,
+     .acts = "destroys",
+     .other = "holds",
+     .advice = "Make the object unreachable, release the lock, then destroy it."},
+    {.rule = DT_RULE_DESTROY_WAITED,
+     .acts = "destroys",
+     .other = "waits on",
+     .advice = "Tell the waiters to stop, wake them all, join them, then destroy."},
+    {.rule = DT_RULE_USE_DESTROYED,
+     .acts = "uses",
+     .other = "destroyed",
+     .advice = "Let the last user destroy it: join the users or count references."},
+    {.rule = DT_RULE_INIT_LOCKED,
+     .acts = "initialises",
+     .other = "holds",
+     .advice = "Initialise once, before any thread can use it (statically or by pthread_once)."},
+    {.rule = DT_RULE_EXIT_HOLDING_LOCK,
+     .message = exit_message,
+     .advice = "Release on every way out of the critical section; a cleanup handler covers cancellation and "
+               "pthread_exit."},
+    {.rule = DT_RULE_COND_MUTEX_MISMATCH,
+     .message = mismatch_message,
+     .advice = "Use one mutex with one condition variable."},
+    {.rule = DT_RULE_COND_WAIT_UNLOCKED,
+     .message = unlocked_message,
+     .advice = "Lock the mutex, test the predicate in a loop, wait with the mutex held."},
+    {.rule = DT_RULE_LOCK_HELD_AT_FORK,
+     .acts = "uses",
+     .end = ", which another thread held when this process was forked",
+     .advice = "Fork before creating threads, or exec at once after it; else take the lock in "
+               "pthread_atfork's prepare handler and release it in parent and child."},
+    {.rule = DT_RULE_LONG_WAIT,
+     .message = long_wait_message,
+     .advice = "Do less with the lock held; `detect stats` shows which sites hold longest."},
 };
+
+static const char *message_of(struct arena *arena, const struct report_finding *finding,
+                              const struct row *row)
+{
+	if (row->message)
+		return row->message(arena, finding);
+	const char *said =
+	    row->other ? act_on(arena, finding, row->acts, row->other) : act(arena, finding, row->acts);
+	return row->end ? arena_printf(arena, "%s%s", said, row->end) : said;
+}
 
 bool advice_of_incident(struct arena *arena, struct report_finding *finding)
 {
-	const char *message = message_of(arena, finding);
-
-	for (size_t i = 0; message && i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		if (rows[i].rule != finding->rule->id)
 			continue;
-		finding->message = message;
+		finding->message = message_of(arena, finding, &rows[i]);
 		finding->advice = rows[i].advice;
 		return true;
 	}

@@ -66,6 +66,10 @@ static uint32_t export_log(struct timeline *timeline, const struct log_file *log
 	struct arena *arena = arena_new();
 	struct resolve *resolve = resolve_open(facts, symbols, arena);
 	uint32_t count = timeline_add(timeline, resolve);
+	uint64_t lost = dt_facts_counter(facts, DT_COUNT_INTERVALS_LOST);
+	if (lost)
+		say("%s: %llu later holds and waits were sampled and not kept: the timeline ends early",
+		    log->path, (unsigned long long)lost);
 	resolve_close(resolve);
 	arena_free(arena);
 	dt_facts_free(facts);

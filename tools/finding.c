@@ -120,7 +120,8 @@ static struct report_event resolve_event(const struct looking *look, const struc
 	};
 }
 
-struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers, const struct dt_finding *told)
+struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers,
+                                      const struct dt_finding *told)
 {
 	const struct dt_finding *found = peers_translate(peers, told);
 	const struct looking look = {resolve, peers};
@@ -133,6 +134,7 @@ struct report_finding finding_resolve(struct resolve *resolve, struct peers *pee
 	    .filtered = found->filtered,
 	    .happened = found->happened,
 	    .broken = found->broken,
+	    .cut = found->cut,
 	    .time_ns = found->time_ns,
 	    .count = found->count ? found->count : 1,
 	    .event_count = found->event_count,

@@ -50,13 +50,13 @@ struct report_thread {
 
 struct report_event {
 	enum dt_event_kind kind;
-	uint32_t thread;       /* struct report_thread.id */
-	uint32_t lock;         /* struct report_lock.id; 0: none */
-	uint32_t other_thread; /* the thread that is joined; 0: none */
-	uint32_t other_lock;   /* condition waits: the mutex, where it matters; 0: none */
-	int32_t pid;           /* whose ids these are; 0: the finding's process's */
-	const char *run;       /* merged facts: the run that it is from; NULL: the finding's process's */
-	uint64_t since_ns;     /* when it began; 0: not known */
+	uint32_t thread;           /* struct report_thread.id */
+	uint32_t lock;             /* struct report_lock.id; 0: none */
+	uint32_t other_thread;     /* the thread that is joined; 0: none */
+	uint32_t other_lock;       /* condition waits: the mutex, where it matters; 0: none */
+	int32_t pid;               /* whose ids these are; 0: the finding's process's */
+	const char *run;           /* merged facts: the run that it is from; NULL: the finding's process's */
+	uint64_t since_ns;         /* when it began; 0: not known */
 	const char *handler;       /* "SIGALRM": in its handler; NULL: in none, or of no matter */
 	const char *interruptible; /* that signal's handler could interrupt it; NULL: of no matter */
 	enum dt_op op;
@@ -89,6 +89,7 @@ struct report_finding {
 	bool suppressed;
 	bool happened;    /* the shim saw it happen */
 	bool broken;      /* deadlock: the closing call was refused */
+	bool cut;         /* happened: there was more than is told here */
 	uint64_t time_ns; /* when it happened; 0: not known */
 	size_t process;   /* index: where it was seen first */
 	uint64_t count;

@@ -15,7 +15,14 @@ static const char *const counter_texts[DT_COUNTERS] = {
         "orderings between threads were not kept: findings can be false for that reason",
     [DT_COUNT_SIGHTINGS_LOST] = "sightings were over the bound kept for one acquisition",
     [DT_COUNT_ONLINE_STOPPED] = NULL, /* the report is complete all the same */
-    [DT_COUNT_SIGNALS_LOST] = "sets of signals were not kept, the table was full: findings of signal handlers can be missing",
+    [DT_COUNT_SIGNALS_LOST] =
+        "sets of signals were not kept, the table was full: findings of signal handlers can be missing",
+    [DT_COUNT_INCIDENTS_LOST] =
+        "more incidents of misuse were not kept: the same at the same places, or too many",
+    [DT_COUNT_SLOTS_LOST] =
+        "threads had no slot on the board, too many at once: deadlocks that they were in were not seen",
+    [DT_COUNT_STATS_LOST] = NULL,     /* `detect stats` says so */
+    [DT_COUNT_INTERVALS_LOST] = NULL, /* `detect export` says so */
     [DT_COUNT_THREADS_LOST] = "threads were not followed: the table of threads was full",
 };
 
