@@ -429,6 +429,35 @@ static enum dt_err add_signal_set(struct dt_facts *f, const void *at, struct dt_
 	return DT_OK;
 }
 
+static enum dt_err add_shared(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_shared rec = *(const struct dt_rec_shared *)at;
+
+	(void)head;
+	(void)bytes;
+	if (!rec.lock || rec.lock > DT_ID_MAX)
+		return DT_ERR_CORRUPT;
+	struct dt_shared *shared = dt_vec_push(&f->shared, f->alloc);
+	if (!shared)
+		return DT_ERR_NOMEM;
+	*shared = (struct dt_shared){rec.lock, rec.device, rec.inode, rec.offset};
+	return DT_OK;
+}
+
+static enum dt_err add_kin(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_kin rec = *(const struct dt_rec_kin *)at;
+
+	(void)bytes;
+	if (!rec.segment || rec.segment > DT_ID_MAX || rec.pid <= 0)
+		return DT_ERR_CORRUPT;
+	struct dt_kin *kin = dt_vec_push(&f->kin, f->alloc);
+	if (!kin)
+		return DT_ERR_NOMEM;
+	*kin = (struct dt_kin){head.type == DT_REC_REAP, rec.segment, rec.pid, rec.time_ns};
+	return DT_OK;
+}
+
 /* One row a record type. */
 static const struct {
 	size_t bytes; /* of its struct */
@@ -454,6 +483,9 @@ static const struct {
     [DT_REC_STAT] = {sizeof(struct dt_rec_stat), add_stat},
     [DT_REC_INTERVAL] = {sizeof(struct dt_rec_interval), add_interval},
     [DT_REC_SIGNAL_SET] = {sizeof(struct dt_rec_signal_set), add_signal_set},
+    [DT_REC_SHARED] = {sizeof(struct dt_rec_shared), add_shared},
+    [DT_REC_FORK] = {sizeof(struct dt_rec_kin), add_kin},
+    [DT_REC_REAP] = {sizeof(struct dt_rec_kin), add_kin},
 };
 
 enum dt_err dt_facts_add(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)

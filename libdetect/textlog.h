@@ -31,6 +31,8 @@
  *     T exit                         does nothing more
  *     T handles SIGNAL               is interrupted: what it does from here on, its handler does
  *     T returns                      from the handler; what it took there it has released
+ *     T forks PID TIME               what T did up to here is before all that PID does from TIME on
+ *     T reaps PID TIME               all that PID did up to TIME is before what T does from here on
  *     T blocks SIGNAL, T unblocks SIGNAL   a created thread begins with what its creator blocks
  *
  * Objects are declared by their first use (a mutex when got, an rwlock when got to read), or:
@@ -38,6 +40,8 @@
  *     lock L [mutex|rwlock|spin|sem [UNITS]] [recursive|errorcheck|prefer-writer|class]
  *     cond C
  *     barrier X COUNT
+ *     process PID TIME               of several logs, whose this is, and when it began
+ *     shared L PLACE                 L is in memory that logs share, at that number
  *     handler SIGNAL                 the program has installed one (SIGUSR1 or its like)
  *
  * A log tells a run that can happen: what is held by another thread can't be got (of a class or a

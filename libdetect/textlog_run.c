@@ -17,8 +17,7 @@ static enum dt_err add_order(struct dt_run *run, uint32_t segment, uint32_t thre
 	return dt_log_buffer_add(&run->log, &rec, sizeof rec, NULL, 0);
 }
 
-/* The thread's next segment, behind its last one and `pred`. */
-static enum dt_err next_segment(struct dt_run *run, uint32_t thread, uint32_t pred)
+enum dt_err dt_run_next_segment(struct dt_run *run, uint32_t thread, uint32_t pred)
 {
 	struct dt_run_thread *t = &run->threads.at[thread];
 	uint32_t last = t->segment;
@@ -112,7 +111,7 @@ static enum dt_err finish_join(struct dt_run *run, uint32_t thread)
 		return dt_run_refuse(run, name_of(run, thread), " can't have joined ", name_of(run, joined),
 		                     ", which waits", NULL);
 	*state = DT_RUN_GONE;
-	return next_segment(run, thread, run->threads.at[joined].segment);
+	return dt_run_next_segment(run, thread, run->threads.at[joined].segment);
 }
 
 enum dt_err dt_run_resume(struct dt_run *run, uint32_t thread)
@@ -228,7 +227,7 @@ enum dt_err dt_run_create(struct dt_run *run, uint32_t thread, const char *name,
 	err = err ? err : register_thread(run, name, &start, run->threads.at[thread].segment, &child);
 	if (!err)
 		run->threads.at[child].blocked = run->threads.at[thread].blocked;
-	return err ? err : next_segment(run, thread, 0);
+	return err ? err : dt_run_next_segment(run, thread, 0);
 }
 
 enum dt_err dt_run_join(struct dt_run *run, uint32_t thread, uint32_t joined, struct dt_run_how how)
@@ -314,7 +313,7 @@ static enum dt_err end_round(struct dt_run *run, struct dt_run_object *barrier)
 		err = add_order(run, meeting, 0, run->threads.at[barrier->arrived.at[i]].segment);
 	for (uint32_t i = 0; !err && i < barrier->arrived.count; i++) {
 		run->threads.at[barrier->arrived.at[i]].state = DT_RUN_FREE;
-		err = next_segment(run, barrier->arrived.at[i], meeting);
+		err = dt_run_next_segment(run, barrier->arrived.at[i], meeting);
 	}
 	barrier->arrived.count = 0;
 	return err;
@@ -344,7 +343,7 @@ enum dt_err dt_run_once(struct dt_run *run, uint32_t thread, uint32_t once)
 		o->meeting = ++run->segments;
 		err = add_order(run, o->meeting, 0, run->threads.at[thread].segment);
 	}
-	return err ? err : next_segment(run, thread, o->meeting);
+	return err ? err : dt_run_next_segment(run, thread, o->meeting);
 }
 
 enum dt_err dt_run_destroy(struct dt_run *run, uint32_t thread, uint32_t object)

@@ -134,6 +134,8 @@ void dt_run_remove(struct dt_run *run, uint32_t thread, uint32_t index);
 
 /* Threads and what they do: textlog_run.c. A thread that acts takes up what it waited for. */
 enum dt_err dt_run_add_thread(struct dt_run *run, const char *name, uint32_t *thread);
+/* The thread's next segment, behind its last one and `pred`. */
+enum dt_err dt_run_next_segment(struct dt_run *run, uint32_t thread, uint32_t pred);
 enum dt_err dt_run_resume(struct dt_run *run, uint32_t thread);
 enum dt_err dt_run_stack_of(struct dt_run *run, uint32_t thread, uint32_t *stack);
 enum dt_err dt_run_want(struct dt_run *run, uint32_t thread, uint32_t object, struct dt_run_how how);
@@ -158,5 +160,11 @@ enum dt_err dt_run_handles(struct dt_run *run, uint32_t thread, uint32_t signal)
 enum dt_err dt_run_returns(struct dt_run *run, uint32_t thread);
 /* What `held`, wanted by the thread now, is to say about signals. */
 enum dt_err dt_run_signals(struct dt_run *run, uint32_t thread, struct dt_run_held *held);
+
+/* Processes: textlog_processes.c. The two declarations, and the two verbs with their words. */
+enum dt_err dt_run_process(struct dt_run *run, const struct dt_run_words *words);
+enum dt_err dt_run_shared(struct dt_run *run, const struct dt_run_words *words);
+enum dt_err dt_run_forks(struct dt_run *run, uint32_t thread, const struct dt_run_words *words);
+enum dt_err dt_run_reaps(struct dt_run *run, uint32_t thread, const struct dt_run_words *words);
 
 #endif

@@ -231,7 +231,8 @@ static const struct verb {
     {"exit", 0, 0, false, do_exit},       {"await", 1, 2, false, do_await},
     {"post", 1, 1, false, do_post},       {"handles", 1, 1, false, do_handles},
     {"returns", 0, 0, false, do_returns}, {"blocks", 1, 1, false, do_blocks},
-    {"unblocks", 1, 1, false, do_unblocks},
+    {"unblocks", 1, 1, false, do_unblocks}, {"forks", 2, 2, false, dt_run_forks},
+    {"reaps", 2, 2, false, dt_run_reaps},
 };
 
 /* PLACE > PLACE..., the innermost last, from word `from` on; or `?`. */
@@ -413,6 +414,8 @@ static const struct {
     {"cond", declare_cond},
     {"barrier", declare_barrier},
     {"handler", declare_handler},
+    {"process", dt_run_process},
+    {"shared", dt_run_shared},
 };
 
 enum dt_err dt_run_read(struct dt_run *run, struct dt_run_words *words)

@@ -11,6 +11,7 @@ enum dt_err {
 	DT_ERR_BYTE_ORDER,  /* a log of a machine of the other byte order */
 	DT_ERR_TRUNCATED,   /* shorter than its own header */
 	DT_ERR_CORRUPT,     /* a record that no writer writes; what came before it was read */
+	DT_ERR_TOO_LARGE,   /* more than DT_ID_MAX things of a kind */
 	DT_ERR_SYNTAX,      /* text-log language: a line that can't be read */
 };
 

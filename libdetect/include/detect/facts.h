@@ -106,6 +106,20 @@ struct dt_interval {
 	uint64_t begin_ns, end_ns;
 };
 
+/* Where a lock that processes share lies. */
+struct dt_shared {
+	uint32_t lock;
+	uint64_t device, inode, offset;
+};
+
+/* An order between processes: struct dt_rec_kin. */
+struct dt_kin {
+	bool reaped; /* else forked */
+	uint32_t segment;
+	int32_t pid;
+	uint64_t time_ns;
+};
+
 struct dt_process {
 	int32_t pid, ppid;
 	uint64_t start_ns;
@@ -163,6 +177,10 @@ uint32_t dt_facts_stat_count(const struct dt_facts *facts);
 const struct dt_stat *dt_facts_stat_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_interval_count(const struct dt_facts *facts);
 const struct dt_interval *dt_facts_interval_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_shared_count(const struct dt_facts *facts);
+const struct dt_shared *dt_facts_shared_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_kin_count(const struct dt_facts *facts);
+const struct dt_kin *dt_facts_kin_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_incident_count(const struct dt_facts *facts);
 const struct dt_incident_fact *dt_facts_incident_nth(const struct dt_facts *facts, uint32_t index);
 

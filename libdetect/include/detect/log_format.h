@@ -62,6 +62,7 @@ enum dt_counter {
 	DT_COUNT_INTERVALS_LOST, /* sampled holds and waits that DT_REC_INTERVAL was not written for */
 	DT_COUNT_INCIDENTS_LOST, /* incidents not told: the same at the same places, or too many */
 	DT_COUNT_SLOTS_LOST,     /* threads without a slot on the board: too many at once */
+	DT_COUNT_SHARED_LOST,    /* locks in shared memory that DT_REC_SHARED was not written for: too many */
 	DT_COUNTERS
 };
 
@@ -93,6 +94,9 @@ enum dt_rec_type {
 	DT_REC_STAT,        /* struct dt_rec_stat: its counters go on changing in place */
 	DT_REC_INTERVAL,    /* struct dt_rec_interval */
 	DT_REC_SIGNAL_SET,  /* struct dt_rec_signal_set */
+	DT_REC_SHARED,      /* struct dt_rec_shared */
+	DT_REC_FORK,        /* struct dt_rec_kin: what `segment` ended with */
+	DT_REC_REAP,        /* struct dt_rec_kin: what `segment` began with */
 	DT_REC_TYPES
 };
 
@@ -233,6 +237,22 @@ struct dt_rec_signal_set {
 };
 
 enum { DT_SIGNAL_MAX = 64 };
+
+/* Where a lock that processes share lies: equal for all who map that memory. */
+struct dt_rec_shared {
+	struct dt_rec head;
+	uint32_t lock, zero;
+	uint64_t device, inode, offset; /* of the mapped file; memory without a name has an inode too */
+};
+
+/* Must-happen-before between processes. FORK: `segment` happens before all that process `pid` does from `time_ns`
+ * on. REAP: all that it did up to then happens before `segment`. */
+struct dt_rec_kin {
+	struct dt_rec head;
+	uint32_t segment;
+	int32_t pid;
+	uint64_t time_ns; /* CLOCK_REALTIME, as a log's start_ns */
+};
 
 /* A thread was seen doing `acq` in `segment`. Several are kept for one acquisition. */
 struct dt_rec_sighting {
