@@ -154,7 +154,8 @@ static enum dt_err add_signals(struct dt_join *join, uint32_t member)
 	enum dt_err err = DT_OK;
 
 	for (uint32_t i = 0; !err && i < facts->locks.count; i++) {
-		struct dt_rec_id rec = {.id = dt_idmap_find(&join->maps.at[member].locks, facts->locks.at[i].id)};
+		struct dt_rec_id rec = {
+		    .id = dt_idmap_find(&join->maps.at[member].locks, facts->locks.at[i].id)};
 		if (facts->locks.at[i].signal)
 			err = add_record(join, DT_REC_SEM_SIGNAL, 0, &rec, sizeof rec);
 	}
@@ -349,8 +350,8 @@ static void pass_between(void *context, const struct dt_finding *finding)
 		between->sink(between->context, finding);
 }
 
-enum dt_err dt_join_analyse(struct dt_join *join, const struct dt_check_options *options, dt_finding_sink *sink,
-                            void *context, struct dt_analysis *result)
+enum dt_err dt_join_analyse(struct dt_join *join, const struct dt_check_options *options,
+                            dt_finding_sink *sink, void *context, struct dt_analysis *result)
 {
 	struct between between = {join, sink, context};
 

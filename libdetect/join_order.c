@@ -1,8 +1,8 @@
 /* join_order.c: a topological order (Kahn, Communications of the ACM 5, 1962) of the members' segments and of
  * one point for the beginning and one for the end of each member.
  *
- * Within a member, numbers grow with the order already; orders between members come from what parents noted of
- * forks and waits, which a hostile log can make circular: then those are left out. */
+ * Within a member, numbers grow with the order already; orders between members come from what parents noted
+ * of forks and waits, which a hostile log can make circular: then those are left out. */
 #include "join_order.h"
 
 #include "facts_tables.h"
@@ -61,7 +61,8 @@ static uint32_t node_of(const struct dt_join_order *order, uint32_t member, uint
 static int compare_segments(const void *left, const void *right, void *context)
 {
 	const struct dt_segment *segments = context;
-	const struct dt_segment *a = &segments[*(const uint32_t *)left], *b = &segments[*(const uint32_t *)right];
+	const struct dt_segment *a = &segments[*(const uint32_t *)left],
+	                        *b = &segments[*(const uint32_t *)right];
 
 	if (a->thread != b->thread)
 		return a->thread < b->thread ? -1 : 1;

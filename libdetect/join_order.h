@@ -20,11 +20,12 @@ struct dt_join_order {
 	struct dt_facts *const *members;
 	uint32_t member_count;
 	struct dt_alloc *alloc;
-	DT_VEC(uint32_t) bases;    /* by member: its first node; behind its segments come its begin and its end */
+	DT_VEC(uint32_t)
+	bases; /* by member: its first node; behind its segments come its begin and its end */
 	DT_VEC(struct dt_join_node) nodes;
-	DT_VEC(uint64_t) edges;    /* node before << 32 | node after */
+	DT_VEC(uint64_t) edges; /* node before << 32 | node after */
 	DT_VEC(uint32_t) targets;
-	DT_VEC(uint32_t) sorted;   /* nodes by number */
+	DT_VEC(uint32_t) sorted; /* nodes by number */
 };
 
 enum dt_err dt_join_order_init(struct dt_join_order *order, struct dt_facts *const *members, uint32_t count,

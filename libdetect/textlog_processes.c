@@ -17,7 +17,8 @@ static enum dt_err read_number(struct dt_run *run, const char *word, uint32_t *n
 enum dt_err dt_run_process(struct dt_run *run, const struct dt_run_words *words)
 {
 	uint32_t pid, start;
-	enum dt_err err = words->count == 3 ? DT_OK : dt_run_refuse(run, "process: a pid and a time are wanted", NULL);
+	enum dt_err err =
+	    words->count == 3 ? DT_OK : dt_run_refuse(run, "process: a pid and a time are wanted", NULL);
 
 	err = err ? err : read_number(run, words->at[1], &pid);
 	err = err ? err : read_number(run, words->at[2], &start);
@@ -31,7 +32,8 @@ enum dt_err dt_run_process(struct dt_run *run, const struct dt_run_words *words)
 enum dt_err dt_run_shared(struct dt_run *run, const struct dt_run_words *words)
 {
 	uint32_t place, id;
-	enum dt_err err = words->count == 3 ? DT_OK : dt_run_refuse(run, "shared: a name and a place are wanted", NULL);
+	enum dt_err err =
+	    words->count == 3 ? DT_OK : dt_run_refuse(run, "shared: a name and a place are wanted", NULL);
 	uint32_t object = err ? DT_NOBODY : dt_run_find_object(run, words->at[1]);
 
 	err = err ? err : read_number(run, words->at[2], &place);

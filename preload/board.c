@@ -34,6 +34,8 @@ _Atomic uint32_t shim_board_threads, shim_board_stuck;
 static bool shared;                      /* a file: the child of a fork goes on with it */
 static _Atomic uint64_t cursor;          /* group << 8 | slots of it given away */
 static _Atomic uint32_t *slot_of_thread; /* by thread id, plus one */
+static _Atomic uintptr_t *threads;       /* by slot; not wiped: the child of a fork looks through it */
+static int32_t process;
 
 static struct dt_board *map_file(void)
 {
@@ -82,7 +84,8 @@ static void begin(void)
 	if (!board)
 		board = shim_region_map_apart(sizeof *board);
 	slot_of_thread = shim_region_map(THREADS_MAX * sizeof *slot_of_thread, true);
-	shim_board = slot_of_thread ? board : NULL;
+	threads = shim_region_map(DT_BOARD_SLOTS * sizeof *threads, false);
+	shim_board = slot_of_thread && threads ? board : NULL;
 }
 
 /* Also in the child of a fork, where private memory begins anew. */
@@ -103,6 +106,9 @@ void shim_board_open(bool forked)
 		begin();
 	else if (shim_board && !shared)
 		syscall(SYS_madvise, shim_board, sizeof *shim_board, MADV_DONTNEED);
+	if (forked && shim_board)
+		syscall(SYS_madvise, threads, DT_BOARD_SLOTS * sizeof *threads, MADV_DONTNEED);
+	process = getpid();
 	if (shim_board)
 		write_head(shim_board);
 }
@@ -216,6 +222,7 @@ void shim_board_enter(struct shim_thread *t)
 	slot->held_count = 0;
 	slot->more_count = 0;
 	__atomic_store_n(&slot->sequence, (sequence | 1) + 1, __ATOMIC_SEQ_CST);
+	atomic_store(&threads[shim_board_index(slot)], (uintptr_t)t);
 	if (t->id < THREADS_MAX)
 		atomic_store(&slot_of_thread[t->id], shim_board_index(slot) + 1);
 }
@@ -228,6 +235,7 @@ void shim_board_thread_ended(struct shim_thread *t)
 	t->board = NULL;
 	if (!slot)
 		return;
+	atomic_store(&threads[shim_board_index(slot)], 0);
 	__atomic_add_fetch(&slot->sequence, 1, __ATOMIC_SEQ_CST);
 	slot->state = DT_BOARD_FREE;
 	__atomic_add_fetch(&slot->sequence, 1, __ATOMIC_SEQ_CST);
@@ -240,6 +248,16 @@ struct dt_board_slot *shim_board_of_thread(uint32_t thread)
 	uint32_t at = shim_board && thread < THREADS_MAX ? atomic_load(&slot_of_thread[thread]) : 0;
 
 	return at ? &shim_board->slots[at - 1] : NULL;
+}
+
+const struct shim_thread *shim_board_forked_thread(uint32_t *slot, int32_t *pid)
+{
+	uintptr_t found = 0;
+
+	*pid = process;
+	while (shim_board && *slot < DT_BOARD_SLOTS && !found)
+		found = atomic_load_explicit(&threads[(*slot)++], memory_order_relaxed);
+	return (const void *)found;
 }
 
 bool shim_board_read(const struct dt_board_slot *slot, struct dt_board_slot *copy)

@@ -30,6 +30,10 @@ void shim_board_thread_ended(struct shim_thread *t);
 /* The slot of a thread of this process by its id in the log; NULL: none, or another's by now. */
 struct dt_board_slot *shim_board_of_thread(uint32_t thread);
 
+/* In a new child, before shim_board_open: the parent's threads as they were at the fork, one a call from *slot = 0
+ * on, and the parent. The board itself is shared and has gone on since. NULL: no more. */
+const struct shim_thread *shim_board_forked_thread(uint32_t *slot, int32_t *pid);
+
 /* Threads of this process that are registered and have not ended, and those of them that are blocked
  * without a limit. */
 extern _Atomic uint32_t shim_board_threads, shim_board_stuck;

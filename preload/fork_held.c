@@ -26,30 +26,29 @@ static bool all_readable(uintptr_t start, size_t bytes)
 	return true;
 }
 
-static void collect_thread(const struct dt_board_slot *slot)
+static void collect_thread(const struct shim_thread *other, int32_t pid)
 {
-	const struct shim_thread *other = (const void *)(uintptr_t)slot->thread_address;
-
 	if (other == &shim_self || !all_readable((uintptr_t)other, sizeof *other) ||
-	    other->id != slot->thread || other->depth > HELD_MOST ||
+	    other->depth > HELD_MOST ||
 	    !all_readable((uintptr_t)other->held, other->depth * sizeof *other->held))
 		return;
 	for (uint32_t i = 0; i < other->depth && count < LOCKS; i++) {
 		const struct shim_held *h = &other->held[i];
 		if ((h->how & SHIM_HOW_HELD) && (h->how & SHIM_HOW_KIND) != DT_LOCK_SEM)
-			table[count++] = (struct fork_held){(uintptr_t)h->lock, other->id, h->context,
-			                                    slot->pid, other->owner};
+			table[count++] =
+			    (struct fork_held){(uintptr_t)h->lock, other->id, h->context, pid, other->owner};
 	}
 }
 
 void shim_fork_held_collect(void)
 {
-	int32_t parent = shim_self.board ? shim_self.board->pid : 0;
+	const struct shim_thread *other;
+	uint32_t slot = 0;
+	int32_t parent;
 
 	atomic_store(&count, 0);
-	for (uint32_t i = 0; parent && (i = shim_board_next_of(parent, i)) < DT_BOARD_SLOTS; i++)
-		if (shim_board->slots[i].thread_address)
-			collect_thread(&shim_board->slots[i]);
+	while ((other = shim_board_forked_thread(&slot, &parent)))
+		collect_thread(other, parent);
 }
 
 static struct fork_held *find(const void *lock)

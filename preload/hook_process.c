@@ -1,5 +1,4 @@
-/* hook_process.c: the ends and beginnings of processes. vfork and posix_spawn need nothing: their
- * children run in our memory until they exec. */
+/* hook_process.c: the beginning and the end of the process. (Its children: hook_children.c.) */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,15 +30,6 @@ __attribute__((constructor)) static void start(void)
 		return;
 	on_exit(at_exit, NULL);
 	pthread_atfork(NULL, NULL, forked);
-}
-
-/* A child has its log at once, not at its first new fact. */
-SHIM_HOOK(pid_t, fork, (void))
-{
-	pid_t pid = SHIM_REAL(fork)();
-	if (pid == 0 && shim_self.capacity)
-		shim_process_check(&shim_self);
-	return pid;
 }
 
 SHIM_HOOK(void, _exit, (int status))

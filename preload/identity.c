@@ -17,6 +17,8 @@
 #include "tables.h"
 
 enum {
+	SHARED_LOCKS = 2000,       /* whose place is looked for */
+	SEM_ROWS = 1 << 12,
 	LOCK_SLOTS = 1 << 20,
 	LOCK_LIMIT = LOCK_SLOTS / 4 * 3,
 	LOCK_INSTANCES = 1 << 18,  /* lives told apart; later ones are known by their class */
@@ -51,15 +53,24 @@ struct page_slot {
 _Atomic uint8_t shim_page_marks[SHIM_PAGE_MARKS];
 _Atomic uint32_t shim_generation[SHIM_GENERATIONS];
 
+/* What semaphores began with, for the child of a fork, whose other tables are empty. One that another took the
+ * row of is not known there: a signal. */
+struct sem_row {
+	_Atomic uintptr_t address;
+	_Atomic uint32_t units;
+};
+
 static struct lock_slot *locks;
+static struct sem_row *sems; /* not wiped by fork */
 static struct page_slot *pages;
-static _Atomic uint32_t lock_count, page_count, lock_ids;
+static _Atomic uint32_t lock_count, page_count, lock_ids, shared_locks;
 
 bool shim_identity_open(void)
 {
 	locks = shim_region_map(LOCK_SLOTS * sizeof *locks, true);
 	pages = shim_region_map(PAGE_SLOTS * sizeof *pages, true);
-	return locks && pages;
+	sems = shim_region_map(SEM_ROWS * sizeof *sems, false);
+	return locks && pages && sems;
 }
 
 void shim_identity_forked(void)
@@ -67,6 +78,7 @@ void shim_identity_forked(void)
 	atomic_store(&lock_count, 0);
 	atomic_store(&page_count, 0);
 	atomic_store(&lock_ids, 0);
+	atomic_store(&shared_locks, 0);
 }
 
 static uint64_t hash_address(uint64_t x)
@@ -187,6 +199,21 @@ static void log_lock(struct shim_thread *t, const struct lock_slot *slot, uint32
 	SHIM_LOG(&rec);
 }
 
+/* Where the lock lies is slow to find out (/proc/self/maps), so it is for so many of them only. */
+static void log_shared(uint32_t id, uintptr_t address)
+{
+	struct shim_shared place;
+	if (atomic_load_explicit(&shared_locks, memory_order_relaxed) >= SHARED_LOCKS ||
+	    atomic_fetch_add(&shared_locks, 1) >= SHARED_LOCKS) {
+		shim_log_count(DT_COUNT_SHARED_LOST, 1);
+		return;
+	}
+	if (!shim_shared_place((const void *)address, &place))
+		return;
+	struct dt_rec_shared rec = {{DT_REC_SHARED, 0, 0}, id, 0, place.device, place.inode, place.offset};
+	SHIM_LOG(&rec);
+}
+
 /* Give the slot a life unless it has one. */
 static uint32_t enliven(struct shim_thread *t, struct lock_slot *slot, uint16_t flags, uintptr_t address)
 {
@@ -197,6 +224,8 @@ static uint32_t enliven(struct shim_thread *t, struct lock_slot *slot, uint16_t 
 	if (!atomic_compare_exchange_strong(&slot->id, &id, fresh))
 		return id;
 	log_lock(t, slot, fresh, flags, address);
+	if (SHIM_UNLIKELY(slot->shared) && address)
+		log_shared(fresh, address);
 	return fresh;
 }
 
@@ -213,6 +242,33 @@ static void find_allocation(struct shim_thread *t, struct lock_slot *slot, uintp
 	}
 }
 
+static struct sem_row *sem_row_of(uintptr_t address)
+{
+	return &sems[hash_address(address) % SEM_ROWS];
+}
+
+static void remember_units(uintptr_t address, uint32_t units)
+{
+	struct sem_row *row = sem_row_of(address);
+	atomic_store(&row->address, 0);
+	atomic_store(&row->units, units);
+	atomic_store(&row->address, address);
+}
+
+static void forget_units(uintptr_t address)
+{
+	struct sem_row *row = sem_row_of(address);
+	if (atomic_load(&row->address) == address)
+		atomic_store(&row->address, 0);
+}
+
+static uint16_t remembered_units(uintptr_t address)
+{
+	struct sem_row *row = sem_row_of(address);
+	uint32_t units = atomic_load(&row->units);
+	return atomic_load(&row->address) == address ? (uint16_t)units : 0;
+}
+
 static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t address, enum dt_lock_kind kind)
 {
 	slot->kind = (uint8_t)kind;
@@ -222,7 +278,7 @@ static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t ad
 	slot->first_context = 0;
 	slot->frame_key = 0;
 	atomic_store(&slot->key, 0);
-	slot->units = 0;
+	slot->units = kind == DT_LOCK_SEM ? remembered_units(address) : 0;
 	slot->shared = shim_object_is_shared((void *)address, kind);
 	atomic_store(&slot->is_signal, 0);
 	atomic_store(&slot->class_id, 0);
@@ -294,6 +350,8 @@ void shim_identity_born(struct shim_thread *t, void *lock, enum dt_lock_kind kin
 static void end_slot(struct lock_slot *slot, uintptr_t address)
 {
 	uint32_t id = atomic_exchange(&slot->id, 0);
+	if (slot->kind == DT_LOCK_SEM)
+		forget_units(address);
 	slot->init_context = 0;
 	slot->kind = 0;
 	atomic_store(&slot->class_id, 0);
@@ -332,14 +390,20 @@ uint64_t shim_identity_key(const void *lock, enum dt_lock_kind kind)
 void shim_identity_units(const void *sem, uint32_t units)
 {
 	struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
-	if (slot && slot->kind == DT_LOCK_SEM)
-		slot->units = (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX);
+	if (!slot || slot->kind != DT_LOCK_SEM)
+		return;
+	slot->units = (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX);
+	remember_units((uintptr_t)sem, slot->units);
 }
 
 bool shim_identity_is_resource(struct shim_thread *t, const void *sem)
 {
-	const struct lock_slot *slot = t->capacity && shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
-	return slot && slot->kind == DT_LOCK_SEM && slot->units && !atomic_load_explicit(&slot->is_signal, memory_order_relaxed);
+	if (!t->capacity || !shim_log_ready())
+		return false;
+	const struct lock_slot *slot = slot_of((uintptr_t)sem, false);
+	if (!slot || slot->kind != DT_LOCK_SEM)
+		return remembered_units((uintptr_t)sem);
+	return slot->units && !atomic_load_explicit(&slot->is_signal, memory_order_relaxed);
 }
 
 void shim_identity_is_signal(struct shim_thread *t, void *sem)
@@ -347,6 +411,7 @@ void shim_identity_is_signal(struct shim_thread *t, void *sem)
 	struct lock_slot *slot = t->busy ? NULL : slot_of((uintptr_t)sem, false);
 	if (!slot || atomic_exchange(&slot->is_signal, 1))
 		return;
+	forget_units((uintptr_t)sem);
 	uint32_t id = atomic_load(&slot->id);
 	struct dt_rec_id rec = {{DT_REC_SEM_SIGNAL, 0, 0}, id, 0};
 	if (id)

@@ -50,7 +50,7 @@ static _Atomic uint64_t populated_bytes;
 static _Atomic bool said_full;
 static _Atomic bool off;
 
-static uint64_t realtime_ns(void)
+uint64_t shim_realtime_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -183,7 +183,7 @@ static bool start(void)
 	header->arch = 62; /* EM_X86_64 */
 	header->pid = getpid();
 	header->ppid = getppid();
-	header->start_ns = realtime_ns();
+	header->start_ns = shim_realtime_ns();
 	header->capacity_bytes = capacity_bytes;
 	header->tail_bytes = DT_LOG_HEADER_BYTES;
 	atomic_thread_fence(memory_order_release);

@@ -39,6 +39,9 @@ bool shim_log_wanted(void);
 /* Stop recording in this process for good (children=no, nothing to map). */
 void shim_log_off(void);
 
+/* CLOCK_REALTIME: what logs of several processes are put in order by. */
+uint64_t shim_realtime_ns(void);
+
 /* Append with no payload: SHIM_LOG(rec) for a struct that starts with its head. */
 #define SHIM_LOG(rec) shim_log_append(&(rec)->head, sizeof *(rec), NULL, 0, NULL, 0)
 

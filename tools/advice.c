@@ -80,12 +80,28 @@ static bool is_one_place(const struct report_finding *finding)
 	return true;
 }
 
+static size_t count_acting_processes(const struct report_finding *finding)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < finding->event_count; i++) {
+		size_t j = 0;
+		while (j < i && finding->events[j].pid != finding->events[i].pid)
+			j++;
+		count += j == i;
+	}
+	return count;
+}
+
 static const char *by_whom(struct arena *arena, const struct report_finding *finding)
 {
 	size_t threads = count_acting_threads(finding);
 
 	if (threads == 1)
 		return "by one thread, so not in this run; two threads running this code could deadlock";
+	size_t processes = count_acting_processes(finding);
+	if (processes > 1)
+		return arena_printf(arena, "by %zu threads of %zu processes, which can deadlock", threads, processes);
 	return arena_printf(arena, "by %zu threads, which can deadlock", threads);
 }
 

@@ -123,7 +123,12 @@ static struct report_event resolve_event(const struct looking *look, const struc
 struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers,
                                       const struct dt_finding *told)
 {
-	const struct dt_finding *found = peers_translate(peers, told);
+	return finding_resolve_translated(resolve, peers, peers_translate(peers, told));
+}
+
+struct report_finding finding_resolve_translated(struct resolve *resolve, struct peers *peers,
+                                                 const struct dt_finding *found)
+{
 	const struct looking look = {resolve, peers};
 	struct arena *arena = resolve_arena(resolve);
 	struct report_finding finding = {

@@ -7,5 +7,8 @@
 
 /* All but `process`, `known` and `suppressed`. In the resolver's arena. */
 struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers, const struct dt_finding *told);
+/* Of one whose ids are unique already. */
+struct report_finding finding_resolve_translated(struct resolve *resolve, struct peers *peers,
+                                                 const struct dt_finding *found);
 
 #endif

@@ -13,6 +13,7 @@ enum { PEER_SHIFT = 25, PEERS_MAX = 120 }; /* ids in logs are below 1 << 24 */
 
 struct peer {
 	int32_t pid;
+	bool adopted; /* the facts are the caller's */
 	struct dt_facts *facts;
 	struct resolve *resolve;
 };
@@ -39,28 +40,39 @@ void peers_close(struct peers *peers)
 		return;
 	for (uint32_t i = 0; i < peers->count; i++) {
 		resolve_close(peers->list[i].resolve);
-		dt_facts_free(peers->list[i].facts);
+		if (!peers->list[i].adopted)
+			dt_facts_free(peers->list[i].facts);
 	}
 	free(peers->list);
 	free(peers);
 }
 
-/* Without a log the facts stay empty: names are numbers then. */
-static void load(struct peers *peers, struct peer *peer)
+/* The process as it is now: the last program that it became by exec. */
+static const struct log_file *log_of(const struct peers *peers, int32_t pid)
 {
-	uint64_t bad_offset;
+	for (size_t i = peers->logs ? peers->logs->count : 0; i-- > 0;)
+		if (peers->logs->files[i].pid == pid)
+			return &peers->logs->files[i];
+	return NULL;
+}
 
-	if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK)
+/* Without a log the facts stay empty: names are numbers then. */
+static void load(const struct peers *peers, struct peer *peer)
+{
+	const struct log_file *log = log_of(peers, peer->pid);
+
+	if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK ||
+	    (log && dt_log_read(peer->facts, log->bytes, log->size, NULL) == DT_ERR_NOMEM))
 		say_out_of_memory();
-	for (size_t i = 0; peers->logs && i < peers->logs->count; i++) {
-		const struct log_file *log = &peers->logs->files[i];
-		if (log->pid != peer->pid)
-			continue;
-		if (dt_log_read(peer->facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
-			say_out_of_memory();
-		break;
-	}
-	peer->resolve = resolve_open(peer->facts, peers->symbols, peers->arena);
+}
+
+static struct peer *add_peer(struct peers *peers, int32_t pid)
+{
+	if (peers->count == PEERS_MAX)
+		return NULL;
+	peers->list = must_realloc(peers->list, peers->count + 1, sizeof *peers->list);
+	peers->list[peers->count] = (struct peer){.pid = pid};
+	return &peers->list[peers->count++];
 }
 
 /* The number of a process, from 1; 0: too many. */
@@ -69,17 +81,31 @@ static uint32_t number_of(struct peers *peers, int32_t pid)
 	for (uint32_t i = 0; i < peers->count; i++)
 		if (peers->list[i].pid == pid)
 			return i + 1;
-	if (peers->count == PEERS_MAX)
+	struct peer *peer = add_peer(peers, pid);
+	if (!peer)
 		return 0;
-	peers->list = must_realloc(peers->list, peers->count + 1, sizeof *peers->list);
-	peers->list[peers->count] = (struct peer){.pid = pid};
-	load(peers, &peers->list[peers->count]);
-	return ++peers->count;
+	load(peers, peer);
+	peer->resolve = resolve_open(peer->facts, peers->symbols, peers->arena);
+	return peers->count;
 }
 
 static uint32_t unique(uint32_t number, uint32_t id)
 {
 	return id && number ? number << PEER_SHIFT | id : id;
+}
+
+uint32_t peers_adopt(struct peers *peers, int32_t pid, struct dt_facts *facts, uint32_t id)
+{
+	for (uint32_t i = 0; i < peers->count; i++)
+		if (peers->list[i].facts == facts)
+			return unique(i + 1, id);
+	struct peer *peer = add_peer(peers, pid);
+	if (!peer)
+		return id;
+	peer->adopted = true;
+	peer->facts = facts;
+	peer->resolve = resolve_open(facts, peers->symbols, peers->arena);
+	return unique(peers->count, id);
 }
 
 static void rename_lock(struct dt_finding *finding, uint32_t from, uint32_t to)

@@ -20,6 +20,9 @@ void peers_close(struct peers *peers);
 /* A finding with the same events and unique ids; the same finding when all is one process's. */
 const struct dt_finding *peers_translate(struct peers *peers, const struct dt_finding *found);
 
+/* A unique id for one of another process whose facts the caller has, and keeps longer than the peers. */
+uint32_t peers_adopt(struct peers *peers, int32_t pid, struct dt_facts *facts, uint32_t id);
+
 /* The resolver of a translated id, and the id in its log. `own` is the finding's process's. */
 struct resolve *peers_resolve(struct peers *peers, struct resolve *own, uint32_t *id);
 /* The process that a translated id belongs to; 0: the finding's own. */

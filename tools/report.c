@@ -11,8 +11,9 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "endings.h"
+#include "between.h"
 #include "contention.h"
+#include "endings.h"
 #include "finding.h"
 #include "notices.h"
 #include "order.h"
@@ -33,6 +34,7 @@ struct report_builder {
 	struct report report;
 	struct resolve *resolve; /* of the log that is being added */
 	struct peers *peers;     /* other processes that findings are about */
+	struct between *between;
 };
 
 struct report_builder *report_open(const struct report_settings *settings)
@@ -44,6 +46,7 @@ struct report_builder *report_open(const struct report_settings *settings)
 	if (!builder->symbols)
 		say_out_of_memory();
 	builder->peers = peers_open(NULL, builder->symbols, builder->arena);
+	builder->between = between_open();
 	return builder;
 }
 
@@ -53,6 +56,7 @@ void report_close(struct report_builder *builder)
 		return;
 	HASH_CLEAR(hh, builder->merged);
 	peers_close(builder->peers);
+	between_close(builder->between);
 	symbols_close(builder->symbols);
 	free(builder->report.processes);
 	free(builder->report.findings);
@@ -212,7 +216,7 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 		        "%s: the search for cycles was stopped at its bound: findings can be missing", who));
 }
 
-void report_add(struct report_builder *builder, const struct log_file *log)
+static void add_log(struct report_builder *builder, const struct log_file *log)
 {
 	struct dt_facts *facts;
 	uint64_t bad_offset = 0;
@@ -230,6 +234,7 @@ void report_add(struct report_builder *builder, const struct log_file *log)
 	const struct report_process *process = add_process(builder, facts);
 	const char *who = arena_printf(builder->arena, "%s (pid %d)", process->program, process->pid);
 	notices_of_facts(facts, who, builder->arena, add_notice, builder);
+	between_note(builder->between, facts);
 	analyse(builder, facts, who);
 	dt_facts_free(facts);
 }
@@ -317,7 +322,8 @@ const struct report *report_of_logs(struct report_builder *builder, struct log_s
 		report_add_notice(builder, logs->notices[i]);
 	for (size_t i = 0; i < logs->count; i++) {
 		progress_show("log", i + 1, logs->count, logs->files[i].path);
-		report_add(builder, &logs->files[i]);
+		add_log(builder, &logs->files[i]);
 	}
+	between_find(builder->between, builder, logs, builder->symbols);
 	return report_finish(builder, suppressions, baseline);
 }

@@ -26,10 +26,7 @@ struct report_builder;
 struct report_builder *report_open(const struct report_settings *settings);
 void report_close(struct report_builder *builder);
 
-/* Read and analyse one log. In the order of logs_sort. */
-void report_add(struct report_builder *builder, const struct log_file *log);
-
-/* All of it in one call: the logs, sorted, and their notices; then report_finish. */
+/* Read and analyse the logs, which are sorted for it; then report_finish. */
 const struct report *report_of_logs(struct report_builder *builder, struct log_set *logs,
                                     struct suppressions *suppressions, struct baseline *baseline);
 

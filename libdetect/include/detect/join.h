@@ -1,8 +1,8 @@
 /* join.h: the facts of several processes as if they were threads of one: locks in shared memory are one lock
  * there, so that what no process shows alone can be found, a cycle of lock orders between two of them.
  *
- * Must-happen-before goes on across processes: what comes before a fork is before all that the child does, what
- * a process did is before its parent's wait for its end, and before the program that it becomes by exec.
+ * Must-happen-before goes on across processes: what comes before a fork is before all that the child does,
+ * what a process did is before its parent's wait for its end, and before the program that it becomes by exec.
  *
  * Memory: the join's own; the members' facts are the caller's and outlive it. Threads: one at a time.
  * Failure: DT_ERR_NOMEM; DT_ERR_TOO_LARGE when the members have more than DT_ID_MAX of a kind together. */
@@ -32,7 +32,7 @@ struct dt_join_origin dt_join_stack(const struct dt_join *join, uint32_t id);
 
 /* dt_analyse, of which only findings about threads of more than one member are passed on; their ids are the
  * joined facts'. What one member shows alone is left to its own analysis. */
-enum dt_err dt_join_analyse(struct dt_join *join, const struct dt_check_options *options, dt_finding_sink *sink,
-                            void *context, struct dt_analysis *result);
+enum dt_err dt_join_analyse(struct dt_join *join, const struct dt_check_options *options,
+                            dt_finding_sink *sink, void *context, struct dt_analysis *result);
 
 #endif
