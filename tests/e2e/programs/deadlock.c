@@ -71,13 +71,30 @@ static void three(void) { seat(3); }
 static void eight(void) { seat(8); }
 static void fifty(void) { seat(50); }
 
-/* The same by chance: many turns, no barrier. */
+/* The same by chance: many turns, no barrier. With PAUSE, holders stay for up to so many microseconds, so that also
+ * many threads now and then have all got their first lock. */
+static int pause_us;
+
+static void stay(unsigned *seed)
+{
+	if (pause_us)
+		usleep((unsigned)rand_r(seed) % (unsigned)pause_us);
+}
+
+static int from_environment(const char *name, int otherwise)
+{
+	return getenv(name) ? atoi(getenv(name)) : otherwise;
+}
+
 static void *racer(void *argument)
 {
 	int i = (int)(intptr_t)argument;
+	unsigned seed = (unsigned)i + (unsigned)getpid();
 
 	for (int turn = 0; turn < races; turn++) {
+		stay(&seed);
 		pthread_mutex_lock(&ring[i]);
+		stay(&seed);
 		pthread_mutex_lock(&ring[(i + 1) % ring_size]);
 		pthread_mutex_unlock(&ring[(i + 1) % ring_size]);
 		pthread_mutex_unlock(&ring[i]);
@@ -88,7 +105,8 @@ static void *racer(void *argument)
 static void race(int count)
 {
 	ring_size = count;
-	races = getenv("RACES") ? atoi(getenv("RACES")) : 200;
+	races = from_environment("RACES", 200);
+	pause_us = from_environment("PAUSE", 0);
 	for (int i = 0; i < count; i++)
 		pthread_mutex_init(&ring[i], NULL);
 	run(count, racer);
@@ -628,8 +646,12 @@ static void share(void)
 
 static void take_shared(int first, int turns, bool meet)
 {
+	unsigned seed = (unsigned)getpid();
+
 	for (int i = 0; i < turns; i++) {
+		stay(&seed);
 		pthread_mutex_lock(&shared[first]);
+		stay(&seed);
 		if (meet)
 			pthread_barrier_wait(both);
 		if (pthread_mutex_lock(&shared[!first]) == 0)
@@ -653,7 +675,8 @@ static void two_processes(void) { in_two_processes(true, 1, true); }
 static void two_processes_in_order(void) { in_two_processes(false, 2000, false); }
 static void race_two_processes(void)
 {
-	in_two_processes(true, getenv("RACES") ? atoi(getenv("RACES")) : 200, false);
+	pause_us = from_environment("PAUSE", 0);
+	in_two_processes(true, from_environment("RACES", 200), false);
 }
 
 CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race-two", race_two},

@@ -148,7 +148,7 @@ static void *brief(void *unused)
 
 static void thread_storm(void)
 {
-	int count = amount("THREADS", 10000);
+	int count = amount("THREADS", 100000);
 
 	for (int i = 0; i < count; i++) {
 		pthread_t thread;
