@@ -2,20 +2,16 @@
 #include "command.h"
 
 #include <argp.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-#include <jansson.h>
 
 #include <detect/log_read.h>
 
 #include "advice.h"
 #include "inspect.h"
+#include "json.h"
 #include "names.h"
 #include "options.h"
 #include "safe.h"
@@ -188,20 +184,11 @@ static void print_thread(const struct view *view, const struct inspect_thread *t
 	}
 }
 
-static const char *program_of(const struct dt_facts *facts)
-{
-	const struct dt_process *process = dt_facts_process(facts);
-
-	if (process->exe && *process->exe)
-		return model_base_name(process->exe);
-	return process->argv && process->argc ? model_base_name(process->argv[0]) : "unknown program";
-}
-
 static void print_process(const struct view *view)
 {
 	const struct inspect *inspect = view->inspect;
 
-	safe_print(stdout, program_of(view->facts));
+	safe_print(stdout, model_program(dt_facts_process(view->facts)));
 	printf(" (pid %" PRId32 "), %s, %zu thread%s\n", inspect->pid, inspect->alive ? "alive" : "has ended",
 	       inspect->thread_count, inspect->thread_count == 1 ? "" : "s");
 	for (size_t i = 0; i < inspect->thread_count; i++)
@@ -224,14 +211,10 @@ static json_t *stack_json(const struct view *view, uint32_t id)
 	for (size_t i = 0; i < stack.count; i++) {
 		const struct report_frame *frame = &stack.frames[i];
 		json_t *object = json_object();
-		json_object_set_new(object, "function",
-		                    frame->function ? json_string(safe_utf8(view->arena, frame->function))
-		                                    : json_null());
-		json_object_set_new(object, "file",
-		                    frame->file ? json_string(safe_utf8(view->arena, frame->file))
-		                                : json_null());
-		json_object_set_new(object, "line", frame->line ? json_integer(frame->line) : json_null());
-		json_array_append_new(array, object);
+		json_put(object, "function", json_text(view->arena, frame->function));
+		json_put(object, "file", json_text(view->arena, frame->file));
+		json_put(object, "line", frame->line ? json_integer(frame->line) : json_null());
+		json_push(array, object);
 	}
 	return array;
 }
@@ -245,37 +228,30 @@ static json_t *thread_json(const struct view *view, const struct inspect_thread 
 
 	if (slot->state == DT_BOARD_BLOCKED) {
 		waits = json_object();
-		json_object_set_new(waits, "for",
-		                    json_string(safe_utf8(view->arena, wait_words(view, thread))));
-		json_object_set_new(waits, "held_by",
-		                    holder ? json_integer(holder->slot.thread) : json_null());
-		json_object_set_new(waits, "thread",
-		                    slot->op == DT_OP_JOIN ? json_integer(slot->other_thread) : json_null());
-		json_object_set_new(waits, "seconds",
-		                    view->inspect->alive ? json_real(seconds_since(view, slot->since_ns)) : json_null());
-		json_object_set_new(waits, "timed", json_boolean(slot->wait == DT_WAIT_TIMED));
-		json_object_set_new(waits, "stack", stack_json(view, slot->stack));
+		json_put(waits, "for", json_text(view->arena, wait_words(view, thread)));
+		json_put(waits, "held_by", holder ? json_integer(holder->slot.thread) : json_null());
+		json_put(waits, "thread",
+		         slot->op == DT_OP_JOIN ? json_integer(slot->other_thread) : json_null());
+		json_put(waits, "seconds",
+		         view->inspect->alive ? json_real(seconds_since(view, slot->since_ns)) : json_null());
+		json_put(waits, "timed", json_boolean(slot->wait == DT_WAIT_TIMED));
+		json_put(waits, "stack", stack_json(view, slot->stack));
 	}
 	for (size_t i = 0; i < thread->held_count; i++) {
 		const struct inspect_held *held = &thread->held[i];
 		json_t *hold = json_object();
-		json_object_set_new(
-		    hold, "lock",
-		    json_string(safe_utf8(view->arena, lock_words(view, held->id, held->lock, held->kind))));
-		json_object_set_new(hold, "mode",
-		                    json_string(held->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
-		json_object_set_new(hold, "stack", stack_json(view, held->stack));
-		json_array_append_new(holds, hold);
+		json_put(hold, "lock",
+		         json_text(view->arena, lock_words(view, held->id, held->lock, held->kind)));
+		json_put(hold, "mode", json_string(held->mode == DT_MODE_SHARED ? "shared" : "exclusive"));
+		json_put(hold, "stack", stack_json(view, held->stack));
+		json_push(holds, hold);
 	}
-	json_object_set_new(object, "id", json_integer(slot->thread));
-	json_object_set_new(object, "tid", json_integer(slot->tid));
-	json_object_set_new(object, "name",
-	                    known && known->name ? json_string(safe_utf8(view->arena, known->name))
-	                                         : json_null());
-	json_object_set_new(object, "state",
-	                    json_string(slot->state == DT_BOARD_BLOCKED ? "waiting" : "running"));
-	json_object_set_new(object, "waits", waits);
-	json_object_set_new(object, "holds", thread->holds_known ? holds : json_null());
+	json_put(object, "id", json_integer(slot->thread));
+	json_put(object, "tid", json_integer(slot->tid));
+	json_put(object, "name", json_text(view->arena, known ? known->name : NULL));
+	json_put(object, "state", json_string(slot->state == DT_BOARD_BLOCKED ? "waiting" : "running"));
+	json_put(object, "waits", waits);
+	json_put(object, "holds", thread->holds_known ? holds : json_null());
 	if (!thread->holds_known)
 		json_decref(holds);
 	return object;
@@ -286,62 +262,40 @@ static json_t *process_json(const struct view *view)
 	json_t *object = json_object(), *threads = json_array();
 
 	for (size_t i = 0; i < view->inspect->thread_count; i++)
-		json_array_append_new(threads, thread_json(view, &view->inspect->threads[i]));
-	json_object_set_new(object, "pid", json_integer(view->inspect->pid));
-	json_object_set_new(object, "program", json_string(safe_utf8(view->arena, program_of(view->facts))));
-	json_object_set_new(object, "alive", json_boolean(view->inspect->alive));
-	json_object_set_new(object, "threads", threads);
+		json_push(threads, thread_json(view, &view->inspect->threads[i]));
+	json_put(object, "pid", json_integer(view->inspect->pid));
+	json_put(object, "program", json_text(view->arena, model_program(dt_facts_process(view->facts))));
+	json_put(object, "alive", json_boolean(view->inspect->alive));
+	json_put(object, "threads", threads);
 	return object;
 }
 
-static void show(const struct ps_arguments *arguments, const struct inspect *inspect, struct symbols *symbols,
-                 json_t *processes)
+/* What show is called with. */
+struct showing {
+	bool brief;
+	struct symbols *symbols;
+	json_t *processes; /* NULL: as text */
+};
+
+static void show(void *context, const struct inspect *inspect)
 {
-	struct view view = {.inspect = inspect, .arena = arena_new(), .brief = arguments->brief};
+	const struct showing *showing = context;
+	struct view view = {.inspect = inspect, .arena = arena_new(), .brief = showing->brief};
 	struct timespec now;
-	uint64_t bad_offset;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	view.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	if (dt_facts_new(&view.facts, &dt_alloc_libc) != DT_OK ||
-	    dt_log_read(view.facts, inspect->log, inspect->log_bytes, &bad_offset) == DT_ERR_NOMEM)
+	    dt_log_read(view.facts, inspect->log, inspect->log_bytes, NULL) == DT_ERR_NOMEM)
 		say_out_of_memory();
-	view.resolve = resolve_open(view.facts, symbols, view.arena);
-	if (processes)
-		json_array_append_new(processes, process_json(&view));
+	view.resolve = resolve_open(view.facts, showing->symbols, view.arena);
+	if (showing->processes)
+		json_push(showing->processes, process_json(&view));
 	else
 		print_process(&view);
 	resolve_close(view.resolve);
 	dt_facts_free(view.facts);
 	arena_free(view.arena);
-}
-
-static void show_target(const struct ps_arguments *arguments, const char *target, struct symbols *symbols,
-                        json_t *processes)
-{
-	struct inspect inspect;
-	struct log_set logs;
-
-	if (inspect_is_pid(target)) {
-		char *why = inspect_pid(&inspect, atoi(target));
-		if (why)
-			say_usage("%s", why);
-		show(arguments, &inspect, symbols, processes);
-		inspect_close(&inspect);
-		return;
-	}
-	logs_open(&logs);
-	char *why = logs_add(&logs, target);
-	if (why)
-		say_usage("%s", why);
-	logs_sort(&logs);
-	for (size_t i = 0; i < logs.count; i++) {
-		if ((why = inspect_log(&inspect, logs.files[i].path)))
-			say_usage("%s", why);
-		show(arguments, &inspect, symbols, processes);
-		inspect_close(&inspect);
-	}
-	logs_close(&logs);
 }
 
 static int run(int argc, char **argv)
@@ -363,18 +317,17 @@ static int run(int argc, char **argv)
 	struct ps_arguments arguments = {0};
 
 	options_parse(&argp, argc, argv, 0, &arguments);
-	struct symbols *symbols = symbols_open();
-	json_t *processes = arguments.json ? json_array() : NULL;
+	struct showing showing = {arguments.brief, symbols_open(), arguments.json ? json_array() : NULL};
 	for (size_t i = 0; i < arguments.count; i++)
-		show_target(&arguments, arguments.targets[i], symbols, processes);
-	if (processes) {
-		json_t *root = json_pack("{s:s, s:i, s:o}", "format", "libdetect-ps", "version", 1,
-		                         "processes", processes);
-		json_dumpf(root, stdout, JSON_INDENT(2));
+		inspect_each(arguments.targets[i], show, &showing);
+	if (showing.processes) {
+		json_print(stdout,
+		           json_pack("{s:s, s:i, s:o}", "format", "libdetect-ps", "version", 1, "processes",
+		                     showing.processes),
+		           JSON_INDENT(2));
 		putchar('\n');
-		json_decref(root);
 	}
-	symbols_close(symbols);
+	symbols_close(showing.symbols);
 	free(arguments.targets);
 	return STATUS_OK;
 }

@@ -8,13 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
 #include <uthash.h>
 
 #include <detect/log_read.h>
 #include <detect/stats.h>
 
 #include "inspect.h"
+#include "json.h"
 #include "names.h"
 #include "options.h"
 #include "places.h"
@@ -124,22 +124,29 @@ static void add_lock(struct table *table, struct resolve *resolve, const struct 
 	}
 }
 
-static void add_process(struct table *table, const struct inspect *inspect, struct symbols *symbols,
-                        bool by_class)
+/* What add_process is called with. */
+struct adding {
+	struct table *table;
+	struct symbols *symbols;
+	bool by_class;
+};
+
+static void add_process(void *context, const struct inspect *inspect)
 {
+	const struct adding *adding = context;
+	struct table *table = adding->table;
 	struct dt_facts *facts;
 	struct dt_lock_stats *locks;
 	uint32_t count;
-	uint64_t bad_offset;
 
 	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK ||
-	    dt_log_read(facts, inspect->log, inspect->log_bytes, &bad_offset) == DT_ERR_NOMEM ||
+	    dt_log_read(facts, inspect->log, inspect->log_bytes, NULL) == DT_ERR_NOMEM ||
 	    dt_stats_by_lock(facts, &dt_alloc_libc, &locks, &count) != DT_OK)
 		say_out_of_memory();
-	struct resolve *resolve = resolve_open(facts, symbols, table->arena);
+	struct resolve *resolve = resolve_open(facts, adding->symbols, table->arena);
 	for (uint32_t i = 0; i < count; i++)
 		if (dt_facts_lock(facts, locks[i].lock))
-			add_lock(table, resolve, &locks[i], inspect->pid, by_class);
+			add_lock(table, resolve, &locks[i], inspect->pid, adding->by_class);
 	table->processes++;
 	if (dt_facts_counter(facts, DT_COUNT_STATS_LOST))
 		say("process %d: too many locks and sites: %" PRIu64 " samples and waits had no place",
@@ -249,9 +256,9 @@ static void print_json(struct table *table, const struct stats_arguments *argume
 		const struct dt_stat *s = &row->total;
 		json_t *sites = json_pack(
 		    "{s:s?, s:I, s:s?, s:I}", "wait", text_or_null(table->arena, row->wait_site), "wait_ns",
-		    (json_int_t)row->wait_site_ns, "hold", text_or_null(table->arena, row->hold_site), "hold_ns",
-		    (json_int_t)row->hold_site_ns);
-		json_array_append_new(
+		    (json_int_t)row->wait_site_ns, "hold", text_or_null(table->arena, row->hold_site),
+		    "hold_ns", (json_int_t)row->hold_site_ns);
+		json_push(
 		    locks,
 		    json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:f, s:I, s:o}", "name",
 		              safe_utf8(table->arena, row->name), "locks", (int)row->locks, "acquisitions",
@@ -262,46 +269,21 @@ static void print_json(struct table *table, const struct stats_arguments *argume
 		              "hold_total_ns", (json_int_t)s->hold_total_ns, "hold_mean_ns", mean_hold(s),
 		              "hold_max_ns", (json_int_t)s->hold_max_ns, "sites", sites));
 	}
-	json_t *root = json_pack("{s:s, s:i, s:s, s:i, s:o}", "format", "libdetect-stats", "version", 1, "by",
-	                         arguments->by_class ? "class" : "lock", "processes", (int)table->processes,
-	                         "locks", locks);
-	json_dumpf(root, stdout, JSON_INDENT(2));
+	json_print(stdout,
+	           json_pack("{s:s, s:i, s:s, s:i, s:o}", "format", "libdetect-stats", "version", 1, "by",
+	                     arguments->by_class ? "class" : "lock", "processes", (int)table->processes,
+	                     "locks", locks),
+	           JSON_INDENT(2));
 	putchar('\n');
-	json_decref(root);
-}
-
-static void add_target(struct table *table, const char *target, struct symbols *symbols, bool by_class)
-{
-	struct inspect inspect;
-	struct log_set logs;
-	char *why;
-
-	if (inspect_is_pid(target)) {
-		if ((why = inspect_pid(&inspect, atoi(target))))
-			say_usage("%s", why);
-		add_process(table, &inspect, symbols, by_class);
-		inspect_close(&inspect);
-		return;
-	}
-	logs_open(&logs);
-	if ((why = logs_add(&logs, target)))
-		say_usage("%s", why);
-	logs_sort(&logs);
-	for (size_t i = 0; i < logs.count; i++) {
-		if ((why = inspect_log(&inspect, logs.files[i].path)))
-			say_usage("%s", why);
-		add_process(table, &inspect, symbols, by_class);
-		inspect_close(&inspect);
-	}
-	logs_close(&logs);
 }
 
 static void show(const struct stats_arguments *arguments, struct symbols *symbols)
 {
 	struct table table = {.arena = arena_new()};
+	struct adding adding = {&table, symbols, arguments->by_class};
 
 	for (size_t i = 0; i < arguments->count; i++)
-		add_target(&table, arguments->targets[i], symbols, arguments->by_class);
+		inspect_each(arguments->targets[i], add_process, &adding);
 	HASH_SORT(table.rows, compare);
 	if (arguments->json)
 		print_json(&table, arguments);

@@ -18,6 +18,8 @@
 #include <detect/log_format.h>
 
 #include "arena.h"
+#include "logs.h"
+#include "say.h"
 
 enum { TRIES = 20, HELD_MOST = 1 << 16, LOG_MOST_MB = 4096 };
 
@@ -325,4 +327,33 @@ void inspect_close(struct inspect *inspect)
 		if (inspect->mapped[i])
 			munmap(inspect->mapped[i], inspect->mapped_bytes[i]);
 	*inspect = (struct inspect){0};
+}
+
+static void visit_one(char *why, struct inspect *inspect,
+                      void (*visit)(void *context, const struct inspect *inspect), void *context)
+{
+	if (why)
+		say_usage("%s", why);
+	visit(context, inspect);
+	inspect_close(inspect);
+}
+
+void inspect_each(const char *target, void (*visit)(void *context, const struct inspect *inspect),
+                  void *context)
+{
+	struct inspect inspect;
+	struct log_set logs;
+
+	if (inspect_is_pid(target)) {
+		visit_one(inspect_pid(&inspect, atoi(target)), &inspect, visit, context);
+		return;
+	}
+	logs_open(&logs);
+	char *why = logs_add(&logs, target);
+	if (why)
+		say_usage("%s", why);
+	logs_sort(&logs);
+	for (size_t i = 0; i < logs.count; i++)
+		visit_one(inspect_log(&inspect, logs.files[i].path), &inspect, visit, context);
+	logs_close(&logs);
 }

@@ -48,4 +48,7 @@ char *inspect_pid(struct inspect *inspect, int32_t pid);
 char *inspect_log(struct inspect *inspect, const char *path);
 void inspect_close(struct inspect *inspect);
 
+/* Visit the process, or each of the LOG's, that an argument names. A wrong one ends the command. */
+void inspect_each(const char *target, void (*visit)(void *context, const struct inspect *inspect), void *context);
+
 #endif

@@ -320,14 +320,6 @@ static int64_t run_key(const struct dt_process *process)
 	return hash_end(hash);
 }
 
-static const char *program_name(const struct dt_process *process)
-{
-	if (process->exe && *process->exe)
-		return model_base_name(process->exe);
-	return process->argv && process->argc && *process->argv[0] ? model_base_name(process->argv[0])
-	                                                           : "unknown program";
-}
-
 static void add_run(struct merge *merge, const struct log_file *log)
 {
 	const struct dt_process *process = dt_facts_process(merge->facts);
@@ -403,7 +395,7 @@ void merge_log_read(struct merge_rows *rows, const struct log_file *log, const s
 		                                 "%s: corrupt at offset %llu; what came before it is merged",
 		                                 log->path, (unsigned long long)bad_offset));
 	const struct dt_process *process = dt_facts_process(merge.facts);
-	merge.program = arena_copy(merge.arena, program_name(process));
+	merge.program = arena_copy(merge.arena, model_program(process));
 	merge.run = run_key(process);
 	merge.resolve = resolve_open(merge.facts, symbols, merge.arena);
 	merge.peers = peers_open(logs, symbols, merge.arena);

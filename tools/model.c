@@ -33,3 +33,11 @@ const char *model_base_name(const char *path)
 
 	return slash && slash[1] ? slash + 1 : path;
 }
+
+const char *model_program(const struct dt_process *process)
+{
+	if (process->exe && *process->exe)
+		return model_base_name(process->exe);
+	return process->argv && process->argc && *process->argv[0] ? model_base_name(process->argv[0])
+	                                                           : "unknown program";
+}

@@ -175,6 +175,9 @@ const struct report_thread *model_thread(const struct report_finding *finding, u
 /* "error", "warning", "note". */
 const char *model_level_name(enum dt_level level);
 
+/* What a process is called: the last part of its executable's path, or of its first argument. */
+const char *model_program(const struct dt_process *process);
+
 /* The last part of a path. */
 const char *model_base_name(const char *path);
 

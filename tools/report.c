@@ -90,15 +90,6 @@ static void add_remark(struct report_builder *builder, const char *remark)
 	add_line(builder->arena, &builder->report.remarks, &builder->report.remark_count, remark);
 }
 
-static const char *program_name(struct arena *arena, const struct dt_process *process)
-{
-	if (process->exe && *process->exe)
-		return arena_copy(arena, model_base_name(process->exe));
-	if (process->argv && process->argc && *process->argv[0])
-		return arena_copy(arena, model_base_name(process->argv[0]));
-	return "unknown program";
-}
-
 struct arena *report_arena(const struct report_builder *builder)
 {
 	return builder->arena;
@@ -132,7 +123,7 @@ static struct report_process *add_process(struct report_builder *builder, const 
 	    .pid = process->pid,
 	    .ppid = process->ppid,
 	    .start_ns = process->start_ns,
-	    .program = program_name(builder->arena, process),
+	    .program = arena_copy(builder->arena, model_program(process)),
 	    .argv = argv,
 	    .argc = argc,
 	    .exited = process->exited,
