@@ -10,9 +10,12 @@
  *   GATE_LOCK  the other comes to the lock only under a lock that the waiter holds too: that one is
  *              the bug, and is reported for itself
  *   ORDERED    create, join, barrier or once keep it apart from the wait, one way or the other
- * and what demotes: WORD_GIVEN (the other signals before it was seen to take the lock; or, joined, it
- * signals under that lock: the waiter may have been told by it that the lock is needed no more),
- * OTHER_WAKER, then CLASS_ONLY, then TIMED (the wait or the acquisition). READER_POLICY
+ *   WORD_GIVEN the other signals before it was seen to take the lock; or, joined, it signals under that
+ *              lock: the waiter may have been told by it that the lock is needed no more
+ *   OTHER_WAKER  another thread signals and does not need the lock
+ * and what demotes: APART (the other takes the lock and signals in parts of the program that have little to
+ * do with each other, so that the one need not come before the other), then CLASS_ONLY, then TIMED (the wait
+ * or the acquisition). READER_POLICY
  * is said of a finding about readers of a lock that prefers writers. The tier is POSSIBLE: that the
  * other needs the lock before it ends the wait was not shown.
  *
@@ -34,6 +37,7 @@ static const enum dt_reason reason_of[] = {
     [DT_WAIT_ORDERED] = DT_REASON_ORDERED,
     [DT_WAIT_WORD_GIVEN] = DT_REASON_WORD_GIVEN,
     [DT_WAIT_OTHER_WAKER] = DT_REASON_OTHER_WAKER,
+    [DT_WAIT_APART] = DT_REASON_APART,
     [DT_WAIT_GIVES_UP] = DT_REASON_TIMED,
     [DT_WAIT_CLASS] = DT_REASON_CLASS_ONLY,
     [DT_WAIT_POLICY] = DT_REASON_READER_POLICY,
@@ -96,7 +100,7 @@ static void close_check(struct dt_check_state *state)
 
 static int rank(enum dt_wait_worth worth)
 {
-	return worth >= DT_WAIT_POLICY ? 2 : worth >= DT_WAIT_WORD_GIVEN;
+	return worth >= DT_WAIT_POLICY ? 2 : worth >= DT_WAIT_APART;
 }
 
 static uint32_t waited_for(const struct dt_check_state *state, const struct dt_wait_case *found)

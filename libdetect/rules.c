@@ -353,6 +353,8 @@ static const struct {
                               "these may be different objects"},
     [DT_REASON_WORD_GIVEN] = {"word-given", "the thread waited for signals before it was seen to take this lock, or under it: the "
                                             "wait may always come after its last need"},
+    [DT_REASON_APART] = {"apart", "the thread takes the lock in one part of the program and signals in another: nothing "
+                                  "shows that it needs the lock before it signals"},
     [DT_REASON_OTHER_WAKER] = {"other-waker", "another thread signals too and was not seen to need the lock"},
 };
 

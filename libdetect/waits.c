@@ -27,6 +27,9 @@ void dt_waits_fini(struct dt_waits *waits)
 }
 
 /* Condition variables and semaphores: somebody else's act ends the wait. */
+/* Callers between what two functions do and what calls both: wrappers and a few levels of the program. */
+enum { NEAR_FRAMES = 6 };
+
 static bool waits_for_signal(const struct dt_node *node)
 {
 	return node->op == DT_OP_COND_WAIT || node->op == DT_OP_SEM_WAIT;
@@ -238,6 +241,42 @@ static enum dt_wait_worth judge_node(struct dt_waits *waits, const struct dt_hel
 	return readers ? DT_WAIT_POLICY : DT_WAIT_ALL;
 }
 
+/* How many frames of the two stacks are not those of a common caller; 0: can't be told. */
+static uint32_t frames_apart(const struct dt_waits *waits, uint32_t need, uint32_t signal)
+{
+	const struct dt_stack *a = dt_facts_stack(waits->facts, acq_of(waits, need)->stack);
+	const struct dt_stack *b = dt_facts_stack(waits->facts, acq_of(waits, signal)->stack);
+
+	if (!a || !b || ((a->flags | b->flags) & DT_STACK_TRUNCATED))
+		return 0;
+	uint32_t common = 0, longer = a->count > b->count ? a->count : b->count;
+	while (common < a->count && common < b->count &&
+	       a->pc[a->count - 1 - common] == b->pc[b->count - 1 - common])
+		common++;
+	return longer - common;
+}
+
+/* Does the thread signal only far away from where it takes the lock? A function that takes a lock and one
+ * that signals after it have a caller in common that is not far up. */
+static bool is_apart(struct dt_waits *waits, uint32_t wait, uint32_t need, uint32_t thread)
+{
+	uint32_t vertex = waits->tree->nodes.at[wait].vertex;
+
+	for (uint32_t n = vertex == DT_NONE ? DT_NONE : waits->acts.at[vertex].first; n != DT_NONE;
+	     n = waits->next_act.at[n]) {
+		const struct dt_acq *acq = acq_of(waits, n);
+		bool his = false;
+		if (acq->op != DT_OP_COND_SIGNAL && acq->op != DT_OP_SEM_POST)
+			continue;
+		for (uint32_t i = 0; !his && i < acq->segment_count; i++)
+			his = thread_of(waits, acq->segments[i]) == thread;
+		waits->steps += 1 + acq->segment_count;
+		if (his && frames_apart(waits, need, n) <= NEAR_FRAMES)
+			return false;
+	}
+	return true;
+}
+
 static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock, uint32_t need,
                               uint32_t segment, struct dt_wait_case *best)
 {
@@ -261,6 +300,10 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE && waker->node < need &&
 		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]))
 			worth = DT_WAIT_WORD_GIVEN;
+		if (worth > DT_WAIT_APART && worth > best->worth &&
+		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]) &&
+		    is_apart(waits, best->wait_node, need, waker->thread))
+			worth = DT_WAIT_APART;
 		if (worth <= best->worth)
 			continue;
 		best->worth = worth;

@@ -16,8 +16,9 @@ enum dt_wait_worth {
 	DT_WAIT_TRIES,
 	DT_WAIT_GATE,
 	DT_WAIT_ORDERED,
-	DT_WAIT_WORD_GIVEN, /* from here on a note, */
+	DT_WAIT_WORD_GIVEN,
 	DT_WAIT_OTHER_WAKER,
+	DT_WAIT_APART, /* from here on a note, */
 	DT_WAIT_GIVES_UP,
 	DT_WAIT_CLASS,
 	DT_WAIT_POLICY, /* and from here on a finding */

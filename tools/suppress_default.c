@@ -20,4 +20,16 @@ const char suppress_default_text[] =
     "  obj:*/libdbus-1.so*\n"
     "  ...\n"
     "  fun:dbus_connection_*\n"
+    "}\n"
+    /* HotSpot's VM thread stops all Java threads for the last time when the machine ends (before_exit,
+     * VM_Exit) and goes away itself at that safepoint, with Threads_lock and its like held on purpose: nobody
+     * is to go on (VMThread::run, vmThread.cpp). The process ends right after it. */
+    "{\n"
+    "  HotSpot: the VM thread ends at the last safepoint, which it holds\n"
+    "  rule: exit-holding-lock\n"
+    "  stack:\n"
+    "  ...\n"
+    "  fun:*SafepointSynchronize::begin*\n"
+    "  ...\n"
+    "  fun:*VMThread::run*\n"
     "}\n";

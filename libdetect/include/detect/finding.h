@@ -21,8 +21,9 @@ enum dt_reason {
 	DT_REASON_READERS,       /* readers don't exclude each other */
 	DT_REASON_READER_POLICY, /* would block only if the rwlock preferred writers */
 	DT_REASON_CLASS_ONLY,    /* demotes: known by lock class only, over the budget */
-	DT_REASON_OTHER_WAKER,   /* demotes: another thread signals without needing the lock */
-	DT_REASON_WORD_GIVEN,    /* demotes: the other signals before it takes the lock, or under it */
+	DT_REASON_OTHER_WAKER,   /* another thread signals without needing the lock */
+	DT_REASON_WORD_GIVEN,    /* the other signals before it takes the lock, or under it */
+	DT_REASON_APART,         /* demotes: it signals in another part of the program than where it takes the lock */
 	DT_REASONS
 };
 const char *dt_reason_name(enum dt_reason reason);
