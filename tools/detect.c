@@ -8,8 +8,9 @@
 #include "near.h"
 #include "say.h"
 
-static const struct command *const commands[] = {&cmd_run, &cmd_report, &cmd_graph, &cmd_stats,  &cmd_export,
-                                                 &cmd_ps,  &cmd_merge,  &cmd_diff,  &cmd_explain};
+static const struct command *const commands[] = {&cmd_run,     &cmd_report, &cmd_graph, &cmd_stats,
+                                                 &cmd_export,  &cmd_ps,     &cmd_merge, &cmd_diff,
+                                                 &cmd_explain, &cmd_doctor};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

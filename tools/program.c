@@ -20,10 +20,11 @@
 #define SCRIPT_LINE_MAX 256 /* what the kernel reads of "#!" */
 #define SHELL "/bin/sh"
 
-static void refuse(struct program *program, int status, char *why)
+static void refuse(struct program *program, int status, char *why, const char *mend)
 {
 	program->status = status;
 	program->why = why;
+	program->mend = mend;
 }
 
 /* errno of trying to execute `path`; 0 when it is an executable file. */
@@ -106,32 +107,46 @@ static bool read_loader(int fd, const Elf64_Ehdr *header, char *loader, size_t s
 	return false;
 }
 
+/* Why the loader won't preload into it, with the way out; NULL when it will. */
+static const char *elf_obstacle(int fd, const struct stat *st, const Elf64_Ehdr *header, const char *loader,
+                                const char **mend)
+{
+	*mend = "run a copy of it without that (cp leaves it out), as the user it would become";
+	if (st->st_mode & S_ISUID)
+		return "set-user-ID: it can't be preloaded";
+	if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		return "set-group-ID: it can't be preloaded";
+	if (fgetxattr(fd, "security.capability", NULL, 0) >= 0)
+		return "it has file capabilities: it can't be preloaded";
+	*mend = "build it for this machine (64 bits: without -m32)";
+	if (!is_native(header))
+		return "built for another kind of machine than detect: it can't be preloaded";
+	*mend = "link it dynamically, without -static";
+	if (!*loader)
+		return "statically linked: it can't be preloaded";
+	*mend = "build it with glibc, for example in a container of Debian";
+	if (strncmp(model_base_name(loader), "ld-musl", strlen("ld-musl")) == 0)
+		return "built for the musl C library; only programs of glibc can be preloaded";
+	return NULL;
+}
+
 static void check_elf(struct program *program, const char *path, int fd, const struct stat *st,
                       const Elf64_Ehdr *header)
 {
-	char loader[256];
+	char loader[256] = "";
+	const char *mend;
 
-	if (st->st_mode & S_ISUID)
-		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: set-user-ID: it can't be preloaded", path));
-	else if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: set-group-ID: it can't be preloaded", path));
-	else if (fgetxattr(fd, "security.capability", NULL, 0) >= 0)
-		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: it has file capabilities: it can't be preloaded", path));
-	else if (!is_native(header))
-		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: built for another kind of machine than detect: it can't be preloaded",
-		                   path));
-	else if (!read_loader(fd, header, loader, sizeof(loader)))
-		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: statically linked: it can't be preloaded", path));
-	else if (strncmp(model_base_name(loader), "ld-musl", strlen("ld-musl")) == 0)
-		refuse(
-		    program, STATUS_CANNOT_EXECUTE,
-		    must_printf("%s: built for the musl C library; only programs of glibc can be preloaded",
-		                path));
+	if (is_native(header) && !read_loader(fd, header, loader, sizeof(loader)))
+		*loader = '\0';
+	const char *why = elf_obstacle(fd, st, header, loader, &mend);
+	if (why) {
+		refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", path, why), mend);
+		return;
+	}
+	free(program->elf);
+	free(program->loader);
+	program->elf = must_printf("%s", path);
+	program->loader = must_printf("%s", loader);
 }
 
 static void check_file(struct program *program, const char *path, unsigned depth);
@@ -146,13 +161,15 @@ static void check_script(struct program *program, const char *path, const char *
 	interpreter[length] = '\0';
 	if (length == 0 || depth == SCRIPT_DEPTH_MAX) {
 		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: a script without a usable interpreter", path));
+		       must_printf("%s: a script without a usable interpreter", path),
+		       "name the interpreter's path behind #! in its first line");
 		return;
 	}
 	int error = try_path(interpreter);
 	if (error)
 		refuse(program, STATUS_CANNOT_EXECUTE,
-		       must_printf("%s: its interpreter %s: %s", path, interpreter, strerror(error)));
+		       must_printf("%s: its interpreter %s: %s", path, interpreter, strerror(error)),
+		       "install the interpreter, or name the right path behind #! in its first line");
 	else
 		check_file(program, interpreter, depth + 1);
 }
@@ -169,7 +186,8 @@ static void check_file(struct program *program, const char *path, unsigned depth
 	if (fd < 0 && errno == EACCES)
 		return; /* executable but not readable: nothing can be seen beforehand */
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", path, strerror(errno)));
+		refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", path, strerror(errno)),
+		       "see that it can be read");
 	} else {
 		ssize_t bytes = pread(fd, head.line, sizeof(head.line) - 1, 0);
 		if (bytes >= (ssize_t)sizeof(head.elf) && memcmp(head.elf.e_ident, ELFMAG, SELFMAG) == 0)
@@ -178,10 +196,11 @@ static void check_file(struct program *program, const char *path, unsigned depth
 			check_script(program, path, head.line, depth);
 		else if (depth > 0)
 			refuse(program, STATUS_CANNOT_EXECUTE,
-			       must_printf("%s: an interpreter that is no program", path));
+			       must_printf("%s: an interpreter that is no program", path),
+			       "name a program behind #! in the script's first line");
 		else if (memchr(head.line, '\0', bytes > 0 ? (size_t)bytes : 0))
-			refuse(program, STATUS_CANNOT_EXECUTE,
-			       must_printf("%s: %s", path, strerror(ENOEXEC)));
+			refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", path, strerror(ENOEXEC)),
+			       "name a program, not its data");
 		else
 			program->shell_script = true;
 	}
@@ -202,9 +221,11 @@ void program_find(struct program *program, const char *name)
 		error = *name ? error : ENOENT;
 	}
 	if (error == ENOENT || error == ENOTDIR)
-		refuse(program, STATUS_NOT_FOUND, must_printf("%s: not found", *name ? name : "''"));
+		refuse(program, STATUS_NOT_FOUND, must_printf("%s: not found", *name ? name : "''"),
+		       "see if the name is right; without a slash it is looked for in PATH");
 	else if (error)
-		refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", name, strerror(error)));
+		refuse(program, STATUS_CANNOT_EXECUTE, must_printf("%s: %s", name, strerror(error)),
+		       "see that it is a file that may be executed (chmod +x)");
 	else
 		check_file(program, program->path, 0);
 	if (!program->status && program->shell_script)
@@ -214,6 +235,8 @@ void program_find(struct program *program, const char *name)
 void program_close(struct program *program)
 {
 	free(program->path);
+	free(program->elf);
+	free(program->loader);
 	free(program->why);
 	*program = (struct program){0};
 }

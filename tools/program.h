@@ -9,9 +9,12 @@
 
 struct program {
 	char *path;        /* to execute; NULL when it can't be */
+	char *elf;         /* what the kernel loads in the end: `path`, or its interpreter; NULL: not known */
+	char *loader;      /* the dynamic loader that it asks for; NULL: not known */
 	bool shell_script; /* neither ELF nor #!: /bin/sh runs it, as execvp has it */
 	int status;        /* of the contract: 126 or 127; 0 when it can be run */
 	char *why;         /* one line, with status */
+	const char *mend;  /* what to do about it */
 };
 
 /* Find `name` in PATH when it has no slash, and check it and the interpreters it names.

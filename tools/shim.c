@@ -42,41 +42,67 @@ static char *find_pattern(const char *folder, const char *below)
 	return found;
 }
 
+/* NULL without /proc. */
 static char *own_folder(void)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	if (length < 0)
-		say_usage("/proc/self/exe: %s", strerror(errno));
+		return NULL;
 	path[length] = '\0';
 	*strrchr(path, '/') = '\0';
 	return must_printf("%s", path);
 }
 
-char *shim_find(void)
+static char *look_beside(char **why)
 {
 	static const char *const below[] = {".",        "../lib",        "../lib/*",
 	                                    "../lib64", "../lib/detect", "../lib/*/detect"};
-	const char *named = getenv("DETECT_PRELOAD");
-	char *found = NULL;
+	char *folder = own_folder(), *found = NULL;
 
+	if (!folder) {
+		*why = must_printf("/proc/self/exe: %s", strerror(errno));
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(below) / sizeof(*below) && !found; i++)
+		found = find_pattern(folder, below[i]);
+	if (!found)
+		*why = must_printf("no " SHIM_NAME " beside detect in %s; set DETECT_PRELOAD to its path",
+		                   folder);
+	free(folder);
+	return found;
+}
+
+char *shim_look(char **why)
+{
+	const char *named = getenv("DETECT_PRELOAD");
+	char *found;
+
+	*why = NULL;
 	if (named && *named) {
 		found = real_file(named);
 		if (!found)
-			say_usage("DETECT_PRELOAD=%s: %s", named, strerror(errno));
+			*why = must_printf("DETECT_PRELOAD=%s: %s", named, strerror(errno));
 	} else {
-		char *folder = own_folder();
-		for (size_t i = 0; i < sizeof(below) / sizeof(*below) && !found; i++)
-			found = find_pattern(folder, below[i]);
-		if (!found)
-			say_usage("no " SHIM_NAME " beside detect in %s; set DETECT_PRELOAD to its path",
-			          folder);
-		free(folder);
+		found = look_beside(why);
 	}
 	/* The loader cuts LD_PRELOAD at these, and has no way to escape them. */
-	if (strpbrk(found, " :"))
-		say_usage("%s: the loader can't preload from a path with a space or a colon in it", found);
+	if (found && strpbrk(found, " :")) {
+		*why = must_printf("%s: the loader can't preload from a path with a space or a colon in it",
+		                   found);
+		free(found);
+		found = NULL;
+	}
+	return found;
+}
+
+char *shim_find(void)
+{
+	char *why, *found = shim_look(&why);
+
+	if (!found)
+		say_usage("%s", why);
 	return found;
 }
 

@@ -9,6 +9,9 @@
  * ../lib* as built and as installed. To be freed. */
 char *shim_find(void);
 
+/* The same, but NULL with the line in *why, to be freed, when there is none that can be used. */
+char *shim_look(char **why);
+
 /* DETECT_OPTIONS being written: "name=value:…", starting from what the user has set. */
 struct shim_options {
 	char *text;
