@@ -50,13 +50,28 @@ const char *words_lock(struct arena *arena, const struct report_finding *finding
 	return arena_printf(arena, "`%s`", lock ? lock->name : "?");
 }
 
-/* " for 1.250 s" when the finding happened and the event's beginning is known. */
+static double seconds_since(const struct report_finding *finding, const struct report_event *event)
+{
+	return event->since_ns && event->since_ns < finding->time_ns
+	           ? (double)(finding->time_ns - event->since_ns) / 1e9
+	           : 0;
+}
+
+/* " for 1.250 s" when the finding happened and the event's beginning is known. What a thread that waits holds it
+ * has held for as long at least. */
 static const char *since_words(struct arena *arena, const struct report_finding *finding,
                                const struct report_event *event)
 {
-	if (!event->since_ns || event->since_ns > finding->time_ns)
-		return "";
-	return arena_printf(arena, " for %.3f s", (double)(finding->time_ns - event->since_ns) / 1e9);
+	double seconds = seconds_since(finding, event);
+
+	if (seconds > 0)
+		return arena_printf(arena, " for %.3f s", seconds);
+	for (size_t i = 0; event->kind == DT_EVENT_HOLD && i < finding->event_count; i++) {
+		const struct report_event *other = &finding->events[i];
+		if (other->thread == event->thread && other->kind != DT_EVENT_HOLD)
+			seconds = seconds_since(finding, other);
+	}
+	return seconds >= 0.001 ? arena_printf(arena, " for %.3f s at least", seconds) : "";
 }
 
 static const char *in_handler(struct arena *arena, const struct report_event *event)
