@@ -12,6 +12,7 @@ const struct dt_check *const dt_checks[] = {
     &dt_check_wait_while_holding,
     &dt_check_incidents,
     &dt_check_signals,
+    &dt_check_races,
     NULL,
 };
 

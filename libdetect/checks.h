@@ -8,5 +8,6 @@ extern const struct dt_check dt_check_lock_order;
 extern const struct dt_check dt_check_wait_while_holding;
 extern const struct dt_check dt_check_incidents;
 extern const struct dt_check dt_check_signals;
+extern const struct dt_check dt_check_races;
 
 #endif

@@ -402,6 +402,53 @@ static enum dt_err add_stat(struct dt_facts *f, const void *at, struct dt_rec he
 	return DT_OK;
 }
 
+static bool race_is_whole(const struct dt_rec_race *rec, const struct dt_race_part *parts)
+{
+	uint32_t accesses = 0;
+
+	for (uint32_t i = 0; i < rec->count; i++) {
+		if (!parts[i].what || parts[i].what >= DT_RACE_WHATS || parts[i].mode > DT_MODE_SHARED)
+			return false;
+		accesses += parts[i].what != DT_RACE_HELD;
+	}
+	return accesses == 2 && parts[rec->count - 1].what != DT_RACE_HELD;
+}
+
+static enum dt_err add_race(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_race rec = *(const struct dt_rec_race *)at;
+	size_t parts_bytes = rec.count * sizeof(struct dt_race_part);
+
+	(void)head;
+	if (!rec.race || rec.race >= DT_RACES || !rec.count || rec.place > DT_PLACE_SHARED ||
+	    parts_bytes > bytes - sizeof rec)
+		return DT_ERR_CORRUPT;
+	if (!race_is_whole(&rec, (const void *)((const char *)at + sizeof rec)))
+		return DT_ERR_CORRUPT;
+	const struct dt_race_part *parts =
+	    (const void *)copy_rest(f, (const char *)at + sizeof rec, parts_bytes);
+	struct dt_race_fact *race = parts ? dt_vec_push(&f->races, f->alloc) : NULL;
+	if (!race)
+		return DT_ERR_NOMEM;
+	*race = (struct dt_race_fact){
+	    .race = (enum dt_race)rec.race,
+	    .place = (enum dt_lock_place)rec.place,
+	    .time_ns = rec.time_ns,
+	    .address = rec.address,
+	    .bytes = rec.bytes,
+	    .block = rec.block,
+	    .block_bytes = rec.block_bytes,
+	    .alloc_stack = rec.alloc_stack,
+	    .alloc_thread = rec.alloc_thread,
+	    .owner = rec.owner,
+	    .owner_frame = rec.owner_frame,
+	    .order = f->order,
+	    .parts = parts,
+	    .part_count = rec.count,
+	};
+	return DT_OK;
+}
+
 static enum dt_err add_interval(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
 {
 	const struct dt_rec_interval rec = *(const struct dt_rec_interval *)at;
@@ -486,6 +533,7 @@ static const struct {
     [DT_REC_SHARED] = {sizeof(struct dt_rec_shared), add_shared},
     [DT_REC_FORK] = {sizeof(struct dt_rec_kin), add_kin},
     [DT_REC_REAP] = {sizeof(struct dt_rec_kin), add_kin},
+    [DT_REC_RACE] = {sizeof(struct dt_rec_race), add_race},
 };
 
 enum dt_err dt_facts_add(struct dt_facts *f, const struct dt_rec *rec, size_t bytes)

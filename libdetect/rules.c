@@ -323,6 +323,60 @@ const struct dt_rule dt_rules[DT_RULES] = {
                     "How to mend it: shorten what is done with the lock held; no input or output, no waiting "
                     "for others there. `detect stats` shows which sites hold longest.",
         },
+    [DT_RULE_DATA_RACE] =
+        {
+            .id = DT_RULE_DATA_RACE,
+            .name = "data-race",
+            .level = DT_LEVEL_ERROR,
+            .summary = "two threads access the same memory, at least one writes, and nothing orders them",
+            .text =
+                "In C and C++ a data race is undefined behaviour: the compiler may assume that there is "
+                "none, and the processor may show the parts of a write in any order. Both accesses were "
+                "really made in this run, and no lock, thread creation, join, atomic operation, semaphore, "
+                "barrier or once orders one before the other.\n"
+                "\n"
+                "Only code compiled with -fsanitize=thread is looked at (`detect cc`). Where one access is "
+                "atomic and the other is not, the plain one is the culprit.\n"
+                "\n"
+                "How to mend it: hold one and the same lock at both accesses; or make both atomic, with "
+                "release at the write and acquire at the read where other data are published by it; or give "
+                "each thread its own copy. Neither volatile nor a sleep orders anything. A race that is meant "
+                "(a statistics counter) is best a relaxed atomic; DETECT_BENIGN_RACE in <detect/annotate.h> "
+                "leaves it out.",
+        },
+    [DT_RULE_PREDICTED_RACE] =
+        {
+            .id = DT_RULE_PREDICTED_RACE,
+            .name = "predicted-race",
+            .level = DT_LEVEL_WARNING,
+            .summary = "two accesses were ordered in this run only by who happened to take a lock first",
+            .text =
+                "The two accesses share no lock. In this run one came before the other because its thread "
+                "released a lock that the other took later, but what the two did under that lock has nothing "
+                "to do with each other: had the other thread been first, nothing would have kept the accesses "
+                "apart. A tool that only looks at what happened sees this bug once in many runs.\n"
+                "\n"
+                "How to mend it: as a data race. Where the order is certain for a reason that is not visible "
+                "(a protocol outside of the program, code that is not compiled with -fsanitize=thread), say so "
+                "with the annotations of ThreadSanitizer, or switch the prediction off: --no-predict, "
+                "DETECT_OPTIONS=predict=no.",
+        },
+    [DT_RULE_USE_AFTER_FREE_RACE] =
+        {
+            .id = DT_RULE_USE_AFTER_FREE_RACE,
+            .name = "use-after-free-race",
+            .level = DT_LEVEL_ERROR,
+            .summary = "a thread uses heap memory that another thread frees, and nothing orders the two",
+            .text =
+                "Nothing orders the access and the free: in another schedule the block is gone, or already "
+                "somebody else's, when it is used. Usual causes: the last reference is dropped without "
+                "counting, a thread goes on using an object after it has told the owner that it is done, an "
+                "object is freed after a flag was read without acquire.\n"
+                "\n"
+                "How to mend it: join the users before the free; count references with acquire-release "
+                "atomics; take the object out of every shared place under a lock, and free it when no one "
+                "can have it any more.",
+        },
 };
 
 const struct dt_rule *dt_rule_find(const char *name)
@@ -380,6 +434,11 @@ const char *dt_event_name(enum dt_event_kind kind)
 	    [DT_EVENT_INIT] = "init",
 	    [DT_EVENT_USE] = "use",
 	    [DT_EVENT_EXIT] = "exit",
+	    [DT_EVENT_READ] = "read",
+	    [DT_EVENT_WRITE] = "write",
+	    [DT_EVENT_ATOMIC_READ] = "atomic-read",
+	    [DT_EVENT_ATOMIC_WRITE] = "atomic-write",
+	    [DT_EVENT_FREE] = "free",
 	};
 
 	return (unsigned)kind < DT_EVENT_KINDS ? names[kind] : "unknown";

@@ -14,6 +14,7 @@
 #include "misuse.h"
 #include "objects.h"
 #include "process.h"
+#include "race/race.h"
 #include "region.h"
 #include "thread.h"
 
@@ -106,17 +107,25 @@ SHIM_HOOK(int, pthread_barrier_wait, (pthread_barrier_t *barrier))
 	struct shim_thread *t = &shim_self;
 	shim_note_op(t, DT_OP_BARRIER_WAIT, barrier, DT_LOCK_BARRIER, SHIM_SLOT());
 	struct barrier *b = t->capacity && !t->busy && shim_process_check(t) ? barrier_of(barrier, false) : NULL;
-	if (!b || !b->count || b->process != t->process)
-		return wait_blocking(t, barrier, SHIM_SLOT());
+	if (!b || !b->count || b->process != t->process) {
+		shim_race_release(barrier, SHIM_RACE_JOIN, true);
+		int unfollowed = wait_blocking(t, barrier, SHIM_SLOT());
+		shim_race_acquire(barrier, true);
+		return unfollowed;
+	}
 	uint32_t arrival = atomic_fetch_add(&b->arrivals, 1), round = arrival / b->count;
 	if (arrival % b->count == 0)
 		atomic_store(&b->meeting[round & 1], 0);
 	atomic_store(&b->segments[(round & 1) * b->count + arrival % b->count], t->segment);
+	/* Two rounds can be under way at a time: each has an object of its own. */
+	const void *round_object = (const char *)barrier + 8 * (round & 1);
+	shim_race_release(round_object, SHIM_RACE_JOIN, true);
 	/* The last to arrive goes on at once. */
 	bool last = arrival % b->count == b->count - 1;
 	int result = last ? SHIM_REAL(pthread_barrier_wait)(barrier) : wait_blocking(t, barrier, SHIM_SLOT());
 	if (result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD)
 		leave(t, b, round);
+	shim_race_acquire(round_object, true);
 	return result;
 }
 

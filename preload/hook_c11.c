@@ -9,6 +9,7 @@
 #include "identity.h"
 #include "misuse.h"
 #include "once.h"
+#include "race/race.h"
 #include "thread.h"
 #include "wait.h"
 #include "waiters.h"
@@ -45,6 +46,7 @@ SHIM_HOOK(int, mtx_trylock, (mtx_t *mutex))
 	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX | SHIM_HOW_TRY);
 	int result = SHIM_REAL(mtx_trylock)(mutex);
 	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TRY, result == thrd_success);
+	shim_race_lock(mutex, DT_LOCK_MUTEX, result == thrd_success);
 	return result;
 }
 
@@ -59,6 +61,7 @@ SHIM_HOOK(int, mtx_lock, (mtx_t *mutex))
 		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX, index), thrd_error,
 		              SHIM_REAL(mtx_lock)(mutex));
 	shim_got(t, index, DT_LOCK_MUTEX, result == thrd_success);
+	shim_race_lock(mutex, DT_LOCK_MUTEX, result == thrd_success);
 	return result;
 }
 
@@ -73,6 +76,7 @@ SHIM_HOOK(int, mtx_timedlock, (mtx_t *mutex, const struct timespec *deadline))
 		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX | SHIM_HOW_TIMED, index), thrd_error,
 		              SHIM_REAL(mtx_timedlock)(mutex, deadline));
 	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, result == thrd_success);
+	shim_race_lock(mutex, DT_LOCK_MUTEX, result == thrd_success);
 	return result;
 }
 
@@ -80,6 +84,7 @@ SHIM_HOOK(int, mtx_unlock, (mtx_t *mutex))
 {
 	if (SHIM_UNLIKELY(!shim_release(&shim_self, mutex)))
 		shim_misuse_unlock(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
+	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	return SHIM_REAL(mtx_unlock)(mutex);
 }
 

@@ -9,6 +9,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "options.h"
+#include "race/race.h"
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -33,11 +34,14 @@ static inline void *allocated(void *block, size_t bytes, uintptr_t slot)
 		a->slot = slot;
 		a->pc = *(const uintptr_t *)slot;
 	}
+	shim_race_allocated(block, bytes, *(const uintptr_t *)slot);
 	return block;
 }
 
-static inline void freeing(void *block)
+static inline void freeing(void *block, uintptr_t slot)
 {
+	if (SHIM_UNLIKELY(shim_race_on) && block && shim_real_malloc_usable_size)
+		shim_race_freeing_now(block, shim_real_malloc_usable_size(block), *(const uintptr_t *)slot);
 	if (SHIM_UNLIKELY(shim_identity_page_marked(block)) && block && shim_real_malloc_usable_size && shim_options.heap)
 		shim_identity_range_ended((uintptr_t)block, shim_real_malloc_usable_size(block));
 }
@@ -54,13 +58,13 @@ SHIM_HOOK(void *, calloc, (size_t count, size_t bytes))
 
 SHIM_HOOK(void *, realloc, (void *block, size_t bytes))
 {
-	freeing(block);
+	freeing(block, SHIM_SLOT());
 	return allocated(REAL_OR(realloc, __libc_realloc)(block, bytes), bytes, SHIM_SLOT());
 }
 
 SHIM_HOOK(void, free, (void *block))
 {
-	freeing(block);
+	freeing(block, SHIM_SLOT());
 	REAL_OR(free, __libc_free)(block);
 }
 
@@ -85,5 +89,6 @@ SHIM_HOOK(void *, memalign, (size_t alignment, size_t bytes))
 SHIM_HOOK(int, munmap, (void *address, size_t bytes))
 {
 	shim_identity_range_ended((uintptr_t)address, bytes);
+	shim_race_unmapped((uintptr_t)address, bytes);
 	return SHIM_REAL(munmap)(address, bytes);
 }

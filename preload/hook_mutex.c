@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "misuse.h"
 #include "objects.h"
+#include "race/race.h"
 
 static inline bool recursive(const pthread_mutex_t *mutex)
 {
@@ -82,10 +83,12 @@ SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
 	if (shim_fast_mutex_fits(t, mutex)) {
 		if (SHIM_LIKELY(shim_fast_mutex_take(t, mutex))) {
 			shim_got(t, index, DT_LOCK_MUTEX, true);
+			shim_race_lock(mutex, DT_LOCK_MUTEX, true);
 			return 0;
 		}
 		int waited = lock_contended(t, mutex, index);
 		shim_got(t, index, DT_LOCK_MUTEX, got(waited));
+		shim_race_lock(mutex, DT_LOCK_MUTEX, got(waited));
 		return waited;
 	}
 	int result = alone(mutex)     ? SHIM_REAL(pthread_mutex_lock)(mutex)
@@ -96,6 +99,7 @@ SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
 	if (SHIM_UNLIKELY(result == EINVAL))
 		shim_misuse_invalid(t, mutex, SHIM_SLOT());
 	shim_got(t, index, DT_LOCK_MUTEX, got(result));
+	shim_race_lock(mutex, DT_LOCK_MUTEX, got(result));
 	return result;
 }
 
@@ -109,6 +113,7 @@ SHIM_HOOK(int, pthread_mutex_trylock, (pthread_mutex_t *mutex))
 	if (SHIM_UNLIKELY(result == EINVAL))
 		shim_misuse_invalid(t, mutex, SHIM_SLOT());
 	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TRY, got(result));
+	shim_race_lock(mutex, DT_LOCK_MUTEX, got(result));
 	return result;
 }
 
@@ -124,6 +129,7 @@ SHIM_HOOK(int, pthread_mutex_trylock, (pthread_mutex_t *mutex))
 		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX | SHIM_HOW_TIMED, index), EDEADLK, \
 		              call);                                                                            \
 	shim_got(t, index, DT_LOCK_MUTEX | SHIM_HOW_TIMED, got(result));                                        \
+	shim_race_lock(mutex, DT_LOCK_MUTEX, got(result));                                                      \
 	return result
 
 SHIM_HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t *mutex, const struct timespec *deadline))
@@ -139,6 +145,7 @@ SHIM_HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t *mutex, clockid_t clock
 SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
+	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	if (SHIM_UNLIKELY(!shim_release(t, mutex)))
 		shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 	else if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
@@ -162,6 +169,7 @@ SHIM_HOOK(int, pthread_mutex_destroy, (pthread_mutex_t *mutex))
 	if (result == 0) {
 		shim_misuse_destroyed(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
 		shim_identity_ended(mutex);
+		shim_race_forget(mutex, sizeof *mutex);
 	}
 	return result;
 }

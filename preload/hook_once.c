@@ -7,6 +7,7 @@
 #include "objects.h"
 #include "once.h"
 #include "process.h"
+#include "race/race.h"
 #include "thread.h"
 
 enum { ONCES = 4096 };
@@ -82,6 +83,7 @@ void shim_once_routine(void)
 		atomic_store(&once->attempt, t->segment);
 	}
 	call->routine();
+	shim_race_release(call->control, SHIM_RACE_STORE, true);
 	if (!observing(t) || !(once = once_of(t, call->control, true)))
 		return;
 	uint32_t id = shim_segment_meeting();
@@ -116,6 +118,7 @@ void shim_once_end(struct shim_once_call *call)
 {
 	struct shim_thread *t = &shim_self;
 	leave(call);
+	shim_race_acquire(call->control, true);
 	if (!observing(t))
 		return;
 	/* Only the first return of each thread says something new. */

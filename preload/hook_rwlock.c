@@ -8,6 +8,7 @@
 #include "identity.h"
 #include "misuse.h"
 #include "objects.h"
+#include "race/race.h"
 
 enum {
 	READ = DT_LOCK_RWLOCK | SHIM_HOW_SHARED,
@@ -46,6 +47,7 @@ static bool writes(const struct shim_thread *t, const pthread_rwlock_t *lock)
 		shim_relock(t, lock);                                                                 \
 	if (!again)                                                                                   \
 		shim_got(t, index, how, result == 0);                                                 \
+	shim_race_lock(lock, how, result == 0);                                                       \
 	return result
 
 #define WAIT(t, lock, what, index)                                                                    \
@@ -104,6 +106,7 @@ SHIM_HOOK(int, pthread_rwlock_unlock, (pthread_rwlock_t *lock))
 {
 	if (SHIM_UNLIKELY(!shim_release(&shim_self, lock)))
 		shim_misuse_unlock(&shim_self, lock, DT_LOCK_RWLOCK, SHIM_SLOT());
+	shim_race_unlock(lock, DT_LOCK_RWLOCK);
 	return SHIM_REAL(pthread_rwlock_unlock)(lock);
 }
 
@@ -123,6 +126,7 @@ SHIM_HOOK(int, pthread_rwlock_destroy, (pthread_rwlock_t *lock))
 	if (result == 0) {
 		shim_misuse_destroyed(&shim_self, lock, DT_LOCK_RWLOCK, SHIM_SLOT());
 		shim_identity_ended(lock);
+		shim_race_forget(lock, sizeof *lock);
 	}
 	return result;
 }

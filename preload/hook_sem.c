@@ -17,6 +17,7 @@
 #include "misuse.h"
 #include "note.h"
 #include "objects.h"
+#include "race/race.h"
 #include "unwind_memory.h"
 
 static struct shim_held *held_unit(struct shim_thread *t, const void *sem)
@@ -81,6 +82,8 @@ static void not_got(void *argument)
 		pthread_cleanup_pop(0);                                                                      \
 	}                                                                                                    \
 	got(t, sem, index, what, again, result == 0);                                                        \
+	if (result == 0)                                                                                     \
+		shim_race_acquire(sem, true);                                                                \
 	return result
 
 SHIM_HOOK(int, sem_trywait, (sem_t * sem))
@@ -90,6 +93,8 @@ SHIM_HOOK(int, sem_trywait, (sem_t * sem))
 	uint32_t index = want(t, sem, SHIM_HOW_TRY, SHIM_SLOT(), resource, again);
 	int result = SHIM_REAL(sem_trywait)(sem);
 	got(t, sem, index, SHIM_HOW_TRY, again, result == 0);
+	if (result == 0)
+		shim_race_acquire(sem, true);
 	return result;
 }
 
@@ -119,6 +124,7 @@ SHIM_HOOK(int, sem_post, (sem_t * sem))
 			shim_identity_is_signal(t, sem);
 		shim_note_op(t, DT_OP_SEM_POST, sem, DT_LOCK_SEM, SHIM_SLOT());
 	}
+	shim_race_release(sem, SHIM_RACE_JOIN, true);
 	return SHIM_REAL(sem_post)(sem);
 }
 

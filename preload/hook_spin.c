@@ -6,6 +6,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "misuse.h"
+#include "race/race.h"
 
 SHIM_HOOK(int, pthread_spin_trylock, (pthread_spinlock_t *lock))
 {
@@ -13,6 +14,7 @@ SHIM_HOOK(int, pthread_spin_trylock, (pthread_spinlock_t *lock))
 	uint32_t index = shim_want(t, (void *)lock, SHIM_SLOT(), DT_LOCK_SPIN | SHIM_HOW_TRY);
 	int result = SHIM_REAL(pthread_spin_trylock)(lock);
 	shim_got(t, index, DT_LOCK_SPIN | SHIM_HOW_TRY, result == 0);
+	shim_race_lock((const void *)lock, DT_LOCK_SPIN, result == 0);
 	return result;
 }
 
@@ -25,6 +27,7 @@ SHIM_HOOK(int, pthread_spin_lock, (pthread_spinlock_t *lock))
 		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, lock, DT_LOCK_SPIN, index), EDEADLK,
 		              SHIM_REAL(pthread_spin_lock)(lock));
 	shim_got(t, index, DT_LOCK_SPIN, result == 0);
+	shim_race_lock((const void *)lock, DT_LOCK_SPIN, result == 0);
 	return result;
 }
 
@@ -32,6 +35,7 @@ SHIM_HOOK(int, pthread_spin_unlock, (pthread_spinlock_t *lock))
 {
 	if (SHIM_UNLIKELY(!shim_release(&shim_self, (void *)lock)))
 		shim_misuse_unlock(&shim_self, (void *)lock, DT_LOCK_SPIN, SHIM_SLOT());
+	shim_race_unlock((const void *)lock, DT_LOCK_SPIN);
 	return SHIM_REAL(pthread_spin_unlock)(lock);
 }
 

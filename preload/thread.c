@@ -18,6 +18,7 @@
 #include "modules.h"
 #include "options.h"
 #include "process.h"
+#include "race/race.h"
 #include "region.h"
 #include "seen.h"
 #include "signals.h"
@@ -229,6 +230,7 @@ void shim_thread_register(struct shim_thread *t)
 
 static void thread_ended(struct shim_thread *t)
 {
+	shim_race_end(t->id);
 	if (shim_log_ready() && t->id) {
 		t->busy = 1;
 		shim_misuse_exit(t);
@@ -359,6 +361,7 @@ struct shim_thread_block *shim_thread_prepare(struct shim_thread *t, uintptr_t s
 	block->start = (struct shim_start){.id = id, .parent = t->id, .context = context, .process = t->process};
 	block->start.segment = segment_new(id, t->segment);
 	atomic_store(&block->start.handover, handover_of(id, UNREAD));
+	shim_race_create(id);
 	return block;
 }
 
@@ -403,6 +406,8 @@ void shim_thread_begin(struct shim_thread_block *block)
 	await_handover(&block->start);
 	if (!attach_with(t, block))
 		t->state = SHIM_THREAD_GONE;
+	else
+		shim_race_begin(t->id);
 }
 
 void shim_thread_begin_by_itself(const struct shim_start *start, bool ordered)
@@ -423,6 +428,7 @@ void shim_thread_joined(struct shim_thread *t, uint32_t id)
 {
 	if (!id || id >= THREADS_MAX || !t->capacity || !shim_process_check(t))
 		return;
+	shim_race_joined(id);
 	uint32_t last = atomic_load_explicit(&last_segments[id], memory_order_acquire);
 	if (last)
 		shim_segment_next(t, last);

@@ -1,6 +1,7 @@
 /* wait.c: what is held, and wanted, while a thread waits on a condition. */
 #include "misuse.h"
 #include "note.h"
+#include "race/race.h"
 #include "wait.h"
 #include "waiters.h"
 
@@ -41,6 +42,7 @@ void shim_cond_wait_begin(struct shim_cond_wait *wait, void *cond, void *mutex, 
 	shim_note_op(t, DT_OP_COND_WAIT, cond, DT_LOCK_COND | how, slot);
 	if (held)
 		wait->index = shim_want(t, mutex, slot, DT_LOCK_MUTEX);
+	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	if (t->capacity)
 		publish(wait, t, cond, how, slot);
 }
@@ -53,4 +55,5 @@ void shim_cond_wait_end(void *argument)
 	shim_block_end(&wait->block);
 	shim_waiters_leave(wait->waiters, wait->woken);
 	shim_got(t, wait->index, DT_LOCK_MUTEX + wait->relocks, true);
+	shim_race_lock(wait->mutex, DT_LOCK_MUTEX, true);
 }

@@ -238,7 +238,7 @@ void advice_write(struct arena *arena, struct report_finding *finding)
 		finding->advice = rows[i].advice(arena, finding);
 		return;
 	}
-	if (advice_of_incident(arena, finding))
+	if (advice_of_incident(arena, finding) || advice_of_race(arena, finding))
 		return;
 	finding->message = arena_printf(arena, "%s: %s", finding->rule->summary, advice_locks(arena, finding));
 	finding->advice = arena_printf(arena, "See `detect explain %s`.", finding->rule->name);

@@ -14,6 +14,9 @@ const char *advice_thread(struct arena *arena, const struct report_thread *threa
 /* The same for what the shim saw happen (advice_incidents.c). False: no row for its rule. */
 bool advice_of_incident(struct arena *arena, struct report_finding *finding);
 
+/* And for races (advice_races.c). */
+bool advice_of_race(struct arena *arena, struct report_finding *finding);
+
 /* "`a`, `b` and `c`" of the finding's own locks. */
 const char *advice_locks(struct arena *arena, const struct report_finding *finding);
 

@@ -64,6 +64,24 @@ static json_t *thread_object(struct arena *arena, const struct report_thread *th
 	return object;
 }
 
+static json_t *memory_object(struct arena *arena, const struct report_memory *memory)
+{
+	json_t *object = json_object();
+
+	json_put(object, "address", json_hexadecimal(memory->address));
+	json_put(object, "size", json_integer((json_int_t)memory->bytes));
+	json_put(object, "name", json_text(arena, memory->name));
+	json_put(object, "place", json_text(arena, memory->place));
+	json_put(object, "origin", json_text(arena, memory->origin));
+	if (memory->block_bytes) {
+		json_put(object, "block", json_hexadecimal(memory->block));
+		json_put(object, "block_size", json_integer((json_int_t)memory->block_bytes));
+		json_put(object, "allocated_by", memory->thread ? json_integer(memory->thread) : json_null());
+		json_put(object, "allocated_at", stack_array(arena, &memory->allocated));
+	}
+	return object;
+}
+
 static json_t *event_object(struct arena *arena, const struct report_event *event)
 {
 	static const char *const waits[] = {
@@ -83,6 +101,10 @@ static json_t *event_object(struct arena *arena, const struct report_event *even
 		json_put(object, "pid", json_integer(event->pid));
 	if (event->run)
 		json_put(object, "run", json_text(arena, event->run));
+	if (event->bytes) {
+		json_put(object, "address", json_hexadecimal(event->address));
+		json_put(object, "size", json_integer((json_int_t)event->bytes));
+	}
 	if (event->since_ns)
 		json_put(object, "since_ns", json_integer((json_int_t)event->since_ns));
 	if (event->handler)
@@ -166,6 +188,8 @@ json_t *emit_json_finding(struct arena *arena, const struct report *report,
 	json_put(object, "locks", locks);
 	json_put(object, "threads", threads);
 	json_put(object, "events", events);
+	if (finding->memory)
+		json_put(object, "memory", memory_object(arena, finding->memory));
 	if (finding->happened) {
 		json_put(object, "time_ns", json_integer((json_int_t)finding->time_ns));
 		json_put(object, "broken", json_boolean(finding->broken));

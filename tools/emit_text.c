@@ -147,6 +147,21 @@ static void print_edges_short(const struct emit *emit, const struct report_findi
 	fputc('\n', emit->out);
 }
 
+static void print_memory(const struct emit *emit, const struct report_finding *finding)
+{
+	struct text_state *state = emit->state;
+	const struct report_memory *memory = finding->memory;
+
+	if (!memory || !memory->allocated.count)
+		return;
+	const struct report_thread *thread = model_thread(finding, memory->thread);
+	fputs("\n  ", emit->out);
+	safe_print(emit->out, arena_printf(state->arena, "The block of %" PRIu64 " bytes was allocated%s%s here:\n",
+	                                   memory->block_bytes, thread ? " by " : "",
+	                                   thread ? advice_thread(state->arena, thread) : ""));
+	print_stack(emit, "      ", &memory->allocated);
+}
+
 /* Where each lock comes from, unless its name says so. */
 static void print_locks(const struct emit *emit, const struct report_finding *finding)
 {
@@ -216,6 +231,7 @@ static void begin(struct emit *emit)
 static void print_whole(const struct emit *emit, const struct report_finding *found)
 {
 	print_events(emit, found);
+	print_memory(emit, found);
 	print_locks(emit, found);
 	fputs("\n  ", emit->out);
 	painted(emit, BOLD, "What to change:");

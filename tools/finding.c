@@ -6,6 +6,7 @@
 
 #include "advice.h"
 #include "fingerprint.h"
+#include "memory.h"
 #include "names.h"
 
 /* Names are compared pairwise, so a hostile log must not have a million of them in one finding. Of
@@ -80,13 +81,14 @@ static void collect_locks(const struct looking *look, struct report_finding *fin
 static void collect_threads(const struct looking *look, struct report_finding *finding,
                             const struct dt_finding *found)
 {
-	size_t most = 3 * (size_t)found->event_count;
+	size_t most = 3 * (size_t)found->event_count + 2;
 
 	finding->threads = arena_alloc(resolve_arena(look->own), most * sizeof(*finding->threads));
 	for (uint32_t i = 0; i < found->event_count; i++) {
 		add_thread(look, finding, found->events[i].thread);
 		add_thread(look, finding, found->events[i].other_thread);
 	}
+	add_thread(look, finding, found->memory.bytes ? found->memory.alloc_thread : 0);
 	/* Who created them, so that "created by thread 1" can be looked up. */
 	for (size_t i = 0, acting = finding->thread_count; i < acting && finding->thread_count < most; i++)
 		add_thread(look, finding, finding->threads[i].parent);
@@ -114,6 +116,8 @@ static struct report_event resolve_event(const struct looking *look, const struc
 	    .op = event->op,
 	    .mode = event->mode,
 	    .wait = event->wait,
+	    .address = event->address,
+	    .bytes = event->bytes,
 	    .holding = holding,
 	    .holding_count = held,
 	    .stack = resolve_stack(resolve, stack),
@@ -145,6 +149,7 @@ struct report_finding finding_resolve_translated(struct resolve *resolve, struct
 	    .event_count = found->event_count,
 	};
 
+	finding.memory = memory_resolve(resolve, &found->memory);
 	collect_locks(&look, &finding, found);
 	collect_threads(&look, &finding, found);
 	const struct report_lock *reason_lock = model_lock(&finding, found->reason_lock);

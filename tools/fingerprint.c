@@ -106,6 +106,8 @@ const char *fingerprint_make(struct arena *arena, const struct report_finding *f
 		if (compare_rotations(edges, count, i, first) < 0)
 			first = i;
 	hash = hash_text(hash, finding->rule->name);
+	if (finding->memory && strcmp(finding->memory->place, "global") == 0)
+		hash = hash_text(hash, finding->memory->name);
 	for (size_t i = 0; i < count; i++)
 		hash = hash_text(hash, edges[(first + i) % count]);
 	arena_free(scratch);

@@ -48,6 +48,17 @@ struct report_thread {
 	struct report_stack created;
 };
 
+/* What a race is about. */
+struct report_memory {
+	uint64_t address, bytes;
+	const char *name;      /* "total", "cache.hits", "a variable of main" */
+	const char *place;     /* "global", "heap", "stack", "unknown" */
+	const char *origin;    /* "global, counter.c:7"; NULL: nothing is known */
+	uint64_t block, block_bytes; /* heap */
+	uint32_t thread;             /* heap: who allocated it; 0: not known */
+	struct report_stack allocated;
+};
+
 struct report_event {
 	enum dt_event_kind kind;
 	uint32_t thread;           /* struct report_thread.id */
@@ -62,6 +73,7 @@ struct report_event {
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
+	uint64_t address, bytes; /* of an access */
 	const uint32_t *holding; /* ids, outermost first */
 	size_t holding_count;
 	struct report_stack stack;
@@ -95,6 +107,7 @@ struct report_finding {
 	uint64_t count;
 	size_t run_count; /* merged facts: runs that show all of it; 0: none alone does, or there was one */
 	const char *fingerprint;
+	const struct report_memory *memory; /* races; NULL: none */
 	const char *message;       /* one sentence */
 	const char *advice;        /* what to change */
 	struct report_lock *locks; /* first the cycle's, in its order, then the others that are held */

@@ -74,6 +74,23 @@ static const char *since_words(struct arena *arena, const struct report_finding 
 	return seconds >= 0.001 ? arena_printf(arena, " for %.3f s at least", seconds) : "";
 }
 
+static const char *access_words(struct arena *arena, const struct report_finding *finding,
+                                const struct report_event *event)
+{
+	static const char *const verbs[DT_EVENT_KINDS] = {
+	    [DT_EVENT_READ] = "reads",
+	    [DT_EVENT_WRITE] = "writes",
+	    [DT_EVENT_ATOMIC_READ] = "reads atomically",
+	    [DT_EVENT_ATOMIC_WRITE] = "writes atomically",
+	    [DT_EVENT_FREE] = "frees the block of",
+	};
+	const char *name = finding->memory ? finding->memory->name : "memory";
+
+	return arena_printf(arena, "%s `%s` (%" PRIu64 " byte%s at 0x%" PRIx64 ")%s here:", verbs[event->kind], name,
+	                    event->bytes, event->bytes == 1 ? "" : "s", event->address,
+	                    event->holding_count ? "" : ", holding no lock,");
+}
+
 static const char *in_handler(struct arena *arena, const struct report_event *event)
 {
 	return event->handler ? arena_printf(arena, "in the handler of %s ", event->handler) : "";
@@ -123,6 +140,12 @@ static const char *event_words(struct arena *arena, const struct report_finding 
 		return arena_printf(arena, "uses %s here:", lock);
 	case DT_EVENT_EXIT:
 		return "ended here:";
+	case DT_EVENT_READ:
+	case DT_EVENT_WRITE:
+	case DT_EVENT_ATOMIC_READ:
+	case DT_EVENT_ATOMIC_WRITE:
+	case DT_EVENT_FREE:
+		return access_words(arena, finding, event);
 	case DT_EVENT_KINDS:
 		break;
 	}

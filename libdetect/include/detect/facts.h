@@ -104,6 +104,15 @@ struct dt_interval {
 	enum dt_interval_kind kind;
 	uint32_t thread, lock, stack;
 	uint64_t begin_ns, end_ns;
+/* A race that the shim saw. Parts: for each access what was held, then the access; two accesses. */
+struct dt_race_fact {
+	enum dt_race race;
+	enum dt_lock_place place;
+	uint64_t time_ns, address, bytes, block, block_bytes;
+	uint32_t alloc_stack, alloc_thread, owner, owner_frame;
+	uint32_t order;
+	const struct dt_race_part *parts;
+	uint32_t part_count;
 };
 
 /* Where a lock that processes share lies. */
@@ -183,6 +192,8 @@ uint32_t dt_facts_kin_count(const struct dt_facts *facts);
 const struct dt_kin *dt_facts_kin_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_incident_count(const struct dt_facts *facts);
 const struct dt_incident_fact *dt_facts_incident_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_race_count(const struct dt_facts *facts);
+const struct dt_race_fact *dt_facts_race_nth(const struct dt_facts *facts, uint32_t index);
 
 /* The module that held `address` when record number `order` was written; NULL when none did. */
 const struct dt_module *dt_facts_module_at(const struct dt_facts *facts, uint64_t address, uint32_t order);

@@ -47,6 +47,9 @@ enum dt_rule_id {
 	DT_RULE_LOCK_IN_SIGNAL_HANDLER,
 	DT_RULE_LOCK_HELD_AT_FORK,
 	DT_RULE_LONG_WAIT,
+	DT_RULE_DATA_RACE,
+	DT_RULE_PREDICTED_RACE,
+	DT_RULE_USE_AFTER_FREE_RACE,
 	DT_RULES
 };
 
@@ -64,15 +67,20 @@ enum dt_rule_id dt_rule_of_incident(enum dt_incident incident);
 const struct dt_rule *dt_rule_find(const char *name); /* NULL: no such rule */
 
 enum dt_event_kind {
-	DT_EVENT_HOLD,    /* `lock` was acquired at `stack` and is still held at the event that follows */
-	DT_EVENT_ACQUIRE, /* wants `lock` at `stack` while holding `holding` */
-	DT_EVENT_WAIT,    /* waits on `lock` (condition, barrier) or joins `other_thread` at `stack` */
-	DT_EVENT_SIGNAL,  /* signals `lock` at `stack` */
-	DT_EVENT_UNLOCK,  /* releases `lock` at `stack` */
-	DT_EVENT_DESTROY, /* destroys `lock` at `stack` */
-	DT_EVENT_INIT,    /* initialises `lock` at `stack` */
-	DT_EVENT_USE,     /* does `op` to `lock` at `stack` */
-	DT_EVENT_EXIT,    /* the thread ends */
+	DT_EVENT_HOLD,     /* `lock` was acquired at `stack` and is still held at the event that follows */
+	DT_EVENT_ACQUIRE,  /* wants `lock` at `stack` while holding `holding` */
+	DT_EVENT_WAIT,     /* waits on `lock` (condition, barrier) or joins `other_thread` at `stack` */
+	DT_EVENT_SIGNAL,   /* signals `lock` at `stack` */
+	DT_EVENT_UNLOCK,   /* releases `lock` at `stack` */
+	DT_EVENT_DESTROY,  /* destroys `lock` at `stack` */
+	DT_EVENT_INIT,     /* initialises `lock` at `stack` */
+	DT_EVENT_USE,      /* does `op` to `lock` at `stack` */
+	DT_EVENT_EXIT,     /* the thread ends */
+	DT_EVENT_READ,     /* reads `bytes` at `address`, at `stack` (0: not known any more) */
+	DT_EVENT_WRITE,
+	DT_EVENT_ATOMIC_READ,
+	DT_EVENT_ATOMIC_WRITE,
+	DT_EVENT_FREE,     /* gives the block around `address` back */
 	DT_EVENT_KINDS
 };
 /* "SIGALRM", "SIGRTMIN+2". */
@@ -91,23 +99,36 @@ struct dt_event {
 	enum dt_op op;
 	enum dt_mode mode;
 	enum dt_wait wait;
-	uint32_t *holding; /* lock ids, outermost first */
+	uint64_t address, bytes;   /* of an access */
+	uint32_t *holding;         /* lock ids, outermost first */
 	uint32_t holding_count;
+};
+
+/* What a race is about. place is UNKNOWN for what is neither in a heap block nor on a thread's stack: a
+ * global, most often, which the symbols of the module around `address` tell. */
+struct dt_memory {
+	uint64_t address, bytes;   /* bytes 0: the finding is about no memory */
+	enum dt_lock_place place;
+	uint64_t block, block_bytes;          /* heap */
+	uint32_t alloc_stack, alloc_thread;
+	uint32_t owner, owner_frame;          /* stack: whose, and a stack whose innermost frame has it */
+	uint32_t order;                       /* record number, for dt_facts_module_at */
 };
 
 struct dt_finding {
 	enum dt_rule_id rule;
 	enum dt_level level;
 	enum dt_tier tier;
-	enum dt_reason reason; /* why filtered or demoted; NONE for a plain finding */
-	bool filtered;         /* true: no finding, shown by --verbose only */
-	uint32_t reason_lock;  /* gate lock, rwlock: the lock the reason speaks of, or 0 */
-	bool happened;         /* the shim saw it happen, and has said so: no analysis */
-	bool broken;           /* deadlock: the closing call was refused, the program went on */
-	bool cut;              /* happened: more threads or locks than there was room for in the log */
-	uint64_t time_ns;      /* when it happened, by the log's clock; 0: not known */
-	uint32_t count;        /* how many instances this stands for (same code places, other objects) */
-	uint32_t *locks;       /* the cycle's locks in order, canonical rotation */
+	enum dt_reason reason;     /* why filtered or demoted; NONE for a plain finding */
+	bool filtered;             /* true: no finding, shown by --verbose only */
+	uint32_t reason_lock;      /* gate lock, rwlock: the lock the reason speaks of, or 0 */
+	bool happened;             /* the shim saw it happen, and has said so: no analysis */
+	bool broken;               /* deadlock: the closing call was refused, the program went on */
+	bool cut;                  /* happened: more threads or locks than there was room for in the log */
+	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
+	struct dt_memory memory;   /* races */
+	uint32_t count;            /* how many instances this stands for (same code places, other objects) */
+	uint32_t *locks;           /* the cycle's locks in order, canonical rotation */
 	uint32_t lock_count;
 	struct dt_event *events; /* for a cycle: HOLD then ACQUIRE for every edge, in the cycle's order */
 	uint32_t event_count;

@@ -97,6 +97,7 @@ enum dt_rec_type {
 	DT_REC_SHARED,      /* struct dt_rec_shared */
 	DT_REC_FORK,        /* struct dt_rec_kin: what `segment` ended with */
 	DT_REC_REAP,        /* struct dt_rec_kin: what `segment` began with */
+	DT_REC_RACE,          /* struct dt_rec_race; then `count` struct dt_race_part */
 	DT_REC_TYPES
 };
 
@@ -345,6 +346,47 @@ struct dt_rec_interval {
 	uint32_t thread, lock;
 	uint32_t stack, zero;
 	uint64_t begin_ns, end_ns;
+};
+
+/* Two accesses to the same memory that nothing orders. */
+enum dt_race {
+	DT_RACE_DATA = 1,        /* not ordered in this run */
+	DT_RACE_PREDICTED,       /* ordered in this run, but only by who took a lock first */
+	DT_RACE_USE_AFTER_FREE,  /* one of the two gave the block back */
+	DT_RACES
+};
+
+enum dt_race_what {
+	DT_RACE_READ = 1, DT_RACE_WRITE, DT_RACE_ATOMIC_READ, DT_RACE_ATOMIC_WRITE,
+	DT_RACE_FREE,
+	DT_RACE_HELD,            /* `lock`, acquired at `stack`, is held at the access that follows */
+	DT_RACE_WHATS
+};
+
+/* Parts: for each of the two accesses, the later one first, what was held, then the access. */
+struct dt_race_part {
+	uint8_t what, mode;      /* enum dt_race_what, enum dt_mode */
+	uint16_t zero;
+	uint32_t thread, stack;  /* stack 0: the access is older than what is kept */
+	uint32_t lock;
+	uint64_t address;
+	uint64_t bytes;
+};
+
+struct dt_rec_race {
+	struct dt_rec head;
+	uint16_t race;           /* enum dt_race */
+	uint16_t count;          /* parts */
+	uint8_t place, zero;     /* enum dt_lock_place: of the memory */
+	uint16_t zero2;
+	uint64_t time_ns;
+	uint64_t address;        /* where the two meet */
+	uint64_t bytes;
+	uint64_t block, block_bytes;  /* heap: its allocation */
+	uint32_t alloc_stack, alloc_thread;
+	uint32_t owner;          /* place stack: whose stack */
+	uint32_t owner_frame;    /* place stack: a stack whose innermost frame has the variable; 0: not known */
+	/* struct dt_race_part parts[count]; */
 };
 
 #endif

@@ -1,0 +1,329 @@
+/* access.c: one access against what the shadow remembers, and the calls for accesses that compilers emit.
+ *
+ * The fast path compares four cells at once with the cell that the access would leave: the same access in the
+ * same epoch says nothing new. */
+#include "access.h"
+
+#include <emmintrin.h>
+
+#include "abi.h"
+#include "report.h"
+#include "predict.h"
+
+enum { READ = RACE_READ, WRITE = 0, FREE_LOOKED_AT = 1024 };
+
+/* An old access of which the new one says as much: whoever races with the old one and comes later, races with
+ * the new one. */
+static inline bool covers(race_cell cell, race_cell old)
+{
+	return !(old & RACE_MASK & ~cell) && (!(cell & RACE_READ) || (old & RACE_READ)) &&
+	       (!(cell & RACE_ATOMIC) || (old & RACE_ATOMIC));
+}
+
+static inline void put(race_cell *at, race_cell cell)
+{
+	__atomic_store_n(at, cell, __ATOMIC_RELAXED);
+}
+
+/* Look at every cell, then leave the new one. */
+static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
+                  const struct race_access *access)
+{
+	struct race_thread *t = hot->thread;
+	uint32_t slot = race_cell_slot(cell);
+	race_cell *room = NULL;
+	for (int i = 0; i < RACE_CELLS; i++) {
+		race_cell old = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+		if (!old) {
+			room = room ? room : &cells[i];
+			continue;
+		}
+		if (!(old & cell & RACE_MASK))
+			continue;
+		uint32_t old_slot = race_cell_slot(old);
+		bool ordered = old_slot == slot || t->clock.epoch[old_slot] >= race_cell_epoch(old);
+		bool conflict = !(old & cell & RACE_READ) && !(old & cell & RACE_ATOMIC);
+		if (SHIM_UNLIKELY(!ordered && conflict))
+			race_report(hot, word, cell, old, access);
+		if (!ordered)
+			continue;
+		if (SHIM_UNLIKELY(conflict && old_slot != slot &&
+		                  t->must.epoch[old_slot] < race_cell_epoch(old)))
+			race_predict(hot, word, cell, old, access);
+		if (!covers(cell, old))
+			continue;
+		if (room)
+			put(&cells[i], 0);
+		else
+			room = &cells[i];
+	}
+	if (SHIM_LIKELY(room != NULL)) {
+		put(room, cell);
+		return;
+	}
+	/* All four say something: one is forgotten, another each time. */
+	put(&cells[((uintptr_t)hot->trace >> 3) % RACE_CELLS], cell);
+}
+
+static inline __attribute__((always_inline)) bool seen(const race_cell *cells, race_cell cell)
+{
+	__m128i all = _mm_load_si128((const __m128i *)(const void *)cells);
+	__m128i same = _mm_cmpeq_epi32(all, _mm_set1_epi32((int)cell));
+	if (cell & RACE_READ)
+		same = _mm_or_si128(
+		    same, _mm_cmpeq_epi32(all, _mm_set1_epi32((int)(cell & ~(race_cell)RACE_READ))));
+	return _mm_movemask_epi8(same) != 0;
+}
+
+static inline bool ignored(const struct race_hot *hot, uint32_t kind)
+{
+	return SHIM_UNLIKELY(hot->ignore) &&
+	       hot->ignore & (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES);
+}
+
+static __attribute__((noinline)) void look(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || ignored(hot, kind))
+		return;
+	uint32_t mask = ((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK;
+	race_trace_access(hot, address, bytes_log, kind, pc);
+	race_cell cell = hot->stamp | kind | mask;
+	const struct race_access access = {address, (size_t)1 << bytes_log, kind, pc, false};
+	check(hot, race_cells_of(address), cell, address & ~(uintptr_t)7, &access);
+}
+
+static inline __attribute__((always_inline)) void access_one(uintptr_t address, unsigned bytes_log,
+                                                             uint32_t kind, uintptr_t pc)
+{
+	race_cell stamp = race_hot.stamp;
+	if (SHIM_LIKELY(stamp)) {
+		uint32_t mask = ((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK;
+		if (SHIM_LIKELY(seen(race_cells_of(address), stamp | kind | mask)))
+			return;
+	}
+	look(address, bytes_log, kind, pc);
+}
+
+void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
+{
+	access_one(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
+}
+
+static uint32_t mask_of(uintptr_t word, uintptr_t start, uintptr_t end)
+{
+	uint32_t mask = RACE_MASK;
+	if (start > word)
+		mask &= mask << (start - word);
+	if (end < word + RACE_WORD)
+		mask &= RACE_MASK >> (word + RACE_WORD - end);
+	return mask & RACE_MASK;
+}
+
+static void range(struct race_hot *hot, const struct race_access *access)
+{
+	uintptr_t start = access->address, end = start + access->bytes;
+	unsigned what =
+	    (access->kind & RACE_READ ? RACE_RANGE_READ : 0) | (access->is_free ? RACE_RANGE_FREE : 0);
+	bool traced = false;
+	for (uintptr_t word = start & ~(uintptr_t)7; word < end; word += RACE_WORD) {
+		race_cell *cells = race_cells_of(word);
+		race_cell cell = hot->stamp | access->kind | mask_of(word, start, end);
+		if (seen(cells, cell) && !access->is_free)
+			continue;
+		if (!traced)
+			race_trace_range(hot, start, access->bytes, what, access->pc);
+		traced = true;
+		check(hot, cells, cell, word, access);
+	}
+}
+
+void race_access_range(uintptr_t address, size_t bytes, uint32_t kind, uintptr_t pc)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || ignored(hot, kind) || !bytes)
+		return;
+	const struct race_access access = {address, bytes, kind, pc, false};
+	range(hot, &access);
+}
+
+/* A block is given back: as a write to it, and what comes later of others is a use after free. */
+void race_access_freeing(struct race_hot *hot, uintptr_t address, size_t bytes, uintptr_t pc)
+{
+	const struct race_access access = {address, bytes < FREE_LOOKED_AT ? bytes : FREE_LOOKED_AT, WRITE,
+	                                   pc, true};
+	range(hot, &access);
+}
+
+#define PC ((uintptr_t)__builtin_return_address(0))
+
+/* Every spelling of an access of 1 to 16 bytes. */
+#define ACCESSES(bytes, log)                                                                                 \
+	ABI(void, __tsan_read##bytes, (void *p))                                                             \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, READ, PC);                                                     \
+	}                                                                                                    \
+	ABI(void, __tsan_write##bytes, (void *p))                                                            \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
+	}                                                                                                    \
+	ABI(void, __tsan_read##bytes##_pc, (void *p, void *pc))                                              \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, READ, (uintptr_t)pc);                                          \
+	}                                                                                                    \
+	ABI(void, __tsan_write##bytes##_pc, (void *p, void *pc))                                             \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, WRITE, (uintptr_t)pc);                                         \
+	}                                                                                                    \
+	ABI(void, __tsan_read_write##bytes, (void *p))                                                       \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
+	}                                                                                                    \
+	ABI(void, __tsan_volatile_read##bytes, (void *p))                                                    \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, READ, PC);                                                     \
+	}                                                                                                    \
+	ABI(void, __tsan_volatile_write##bytes, (void *p))                                                   \
+	{                                                                                                    \
+		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
+	}
+
+#define UNALIGNED(bytes)                                                                                     \
+	ABI(void, __tsan_unaligned_read##bytes, (void *p))                                                   \
+	{                                                                                                    \
+		race_access_range((uintptr_t)p, bytes, READ, PC);                                            \
+	}                                                                                                    \
+	ABI(void, __tsan_unaligned_write##bytes, (void *p))                                                  \
+	{                                                                                                    \
+		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+	}                                                                                                    \
+	ABI(void, __tsan_unaligned_read_write##bytes, (void *p))                                             \
+	{                                                                                                    \
+		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+	}                                                                                                    \
+	ABI(void, __tsan_unaligned_volatile_read##bytes, (void *p))                                          \
+	{                                                                                                    \
+		race_access_range((uintptr_t)p, bytes, READ, PC);                                            \
+	}                                                                                                    \
+	ABI(void, __tsan_unaligned_volatile_write##bytes, (void *p))                                         \
+	{                                                                                                    \
+		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+	}
+
+ACCESSES(1, 0)
+ACCESSES(2, 1)
+ACCESSES(4, 2)
+ACCESSES(8, 3)
+UNALIGNED(2)
+UNALIGNED(4)
+UNALIGNED(8)
+UNALIGNED(16)
+
+static inline __attribute__((always_inline)) void access_two(uintptr_t address, uint32_t kind, uintptr_t pc)
+{
+	access_one(address, 3, kind, pc);
+	access_one(address + 8, 3, kind, pc);
+}
+
+ABI(void, __tsan_read16, (void *p))
+{
+	access_two((uintptr_t)p, READ, PC);
+}
+ABI(void, __tsan_write16, (void *p))
+{
+	access_two((uintptr_t)p, WRITE, PC);
+}
+ABI(void, __tsan_read_write16, (void *p))
+{
+	access_two((uintptr_t)p, WRITE, PC);
+}
+ABI(void, __tsan_volatile_read16, (void *p))
+{
+	access_two((uintptr_t)p, READ, PC);
+}
+ABI(void, __tsan_volatile_write16, (void *p))
+{
+	access_two((uintptr_t)p, WRITE, PC);
+}
+ABI(void, __tsan_read16_pc, (void *p, void *pc))
+{
+	access_two((uintptr_t)p, READ, (uintptr_t)pc);
+}
+ABI(void, __tsan_write16_pc, (void *p, void *pc))
+{
+	access_two((uintptr_t)p, WRITE, (uintptr_t)pc);
+}
+
+ABI(void, __tsan_read_range, (void *p, uintptr_t bytes))
+{
+	race_access_range((uintptr_t)p, bytes, READ, PC);
+}
+ABI(void, __tsan_write_range, (void *p, uintptr_t bytes))
+{
+	race_access_range((uintptr_t)p, bytes, WRITE, PC);
+}
+ABI(void, __tsan_read_range_pc, (void *p, uintptr_t bytes, void *pc))
+{
+	race_access_range((uintptr_t)p, bytes, READ, (uintptr_t)pc);
+}
+ABI(void, __tsan_write_range_pc, (void *p, uintptr_t bytes, void *pc))
+{
+	race_access_range((uintptr_t)p, bytes, WRITE, (uintptr_t)pc);
+}
+
+/* A constructor or destructor that sets the table to what it is anyway harms nobody. */
+ABI(void, __tsan_vptr_update, (void **vptr, void *value))
+{
+	if (*vptr != value)
+		access_one((uintptr_t)vptr, 3, WRITE, PC);
+}
+ABI(void, __tsan_vptr_read, (void **vptr))
+{
+	access_one((uintptr_t)vptr, 3, READ, PC);
+}
+
+/* Calls of instrumented functions. What a longjmp or a switch of stacks has left behind is taken off first: a
+ * frame that is not above this one is no more. */
+static __attribute__((noinline)) void heal(struct race_hot *hot, uintptr_t here)
+{
+	while (hot->frame > hot->thread->frames && hot->frame[-1].stack <= here) {
+		race_trace_event(hot, RACE_EVENT_EXIT, 0);
+		hot->frame--;
+	}
+}
+
+ABI(void, __tsan_func_entry, (void *pc))
+{
+	struct race_hot *hot = race_self();
+	if (SHIM_UNLIKELY(!hot))
+		return;
+	uintptr_t here = SHIM_SLOT();
+	struct race_frame *frame = hot->frame;
+	if (SHIM_UNLIKELY(frame > hot->thread->frames && frame[-1].stack <= here)) {
+		heal(hot, here);
+		frame = hot->frame;
+	}
+	if (SHIM_UNLIKELY(frame >= hot->thread->frames + RACE_FRAMES_MAX)) {
+		hot->thread->deeper++;
+		return;
+	}
+	/* The event first: a part of the trace that begins here begins with the calls before it. */
+	race_trace_event(hot, RACE_EVENT_ENTER, (uintptr_t)pc);
+	*frame = (struct race_frame){(uintptr_t)pc, here};
+	hot->frame = frame + 1;
+}
+
+ABI(void, __tsan_func_exit, (void))
+{
+	struct race_hot *hot = &race_hot;
+	if (SHIM_UNLIKELY(!hot->stamp))
+		return;
+	if (SHIM_UNLIKELY(hot->thread->deeper)) {
+		hot->thread->deeper--;
+		return;
+	}
+	if (SHIM_UNLIKELY(hot->frame <= hot->thread->frames))
+		return;
+	race_trace_event(hot, RACE_EVENT_EXIT, 0);
+	hot->frame--;
+}

@@ -1,0 +1,131 @@
+/* engine.h: the race engine's own types: threads, slots, the trace.
+ *
+ * The algorithm is FastTrack's (Flanagan, Freund, PLDI 2009): an access is stamped with an epoch (slot,
+ * count) and is ordered before another thread's when that thread's vector clock has reached the epoch.
+ * A bounded number of epochs a word instead of its adaptive read clocks, as ThreadSanitizer does it.
+ *
+ *   thread  has a slot and counts epochs in it: one ends whenever something is published
+ *   slot    a component of all clocks. A thread that ends gives it back, and the next one goes on
+ *           counting where it stopped, preferably one that comes after it anyway; more threads than
+ *           slots share them (what races between two that share one is not seen). A slot whose epochs
+ *           are used up is out of use until its cells are swept from the shadow.
+ *   trace   what a thread did lately: calls, accesses, locks, epochs; the stack of an access that is
+ *           found in a cell is read from there (trace.c)
+ *
+ * Memory: regions of the shim. Threads: hot state is its thread's; slots under a spin lock that is held for
+ * a few instructions, or for a sweep. A signal handler that interrupts the engine (busy) is not followed. */
+#ifndef SHIM_RACE_ENGINE_H
+#define SHIM_RACE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "race.h"
+#include "shadow.h"
+
+enum {
+	RACE_FRAMES_MAX = 1 << 16, /* calls deep; deeper ones are counted only */
+	RACE_LOCKS_MAX = 64,       /* held at once, as far as a report needs them */
+	RACE_IGNORE_READS = 1,
+	RACE_IGNORE_WRITES = 2,
+	RACE_IGNORE_SYNC = 4
+};
+
+/* A call that has not returned: where to, and where its frame lies. */
+struct race_frame {
+	uintptr_t pc, stack;
+};
+
+struct race_lock {
+	const void *lock;
+	uint32_t context, how;
+};
+
+struct race_part;
+struct race_thread;
+
+struct race_hot {
+	race_cell stamp; /* 0: not followed */
+	uint32_t busy;
+	uint64_t *trace;          /* next free word */
+	uintptr_t traced_pc;      /* of the last access that was traced */
+	struct race_frame *frame; /* next free one */
+	struct race_thread *thread;
+	uint32_t ignore;
+	bool gone;
+};
+
+struct race_thread {
+	struct race_clock clock;
+	struct race_clock must;       /* the same without the order in which locks were taken */
+	struct race_clock to_acquire; /* read by relaxed loads: known after an acquire fence */
+	struct race_clock to_release; /* known before the last release fence: published by relaxed stores */
+	bool has_to_acquire, has_to_release;
+	bool clock_grew; /* since the last epoch began */
+	uint32_t id;     /* in the log */
+	uint32_t slot, epoch;
+	uint32_t lockset;
+	uint64_t *epoch_trace; /* where the trace stood when the epoch began */
+	uint32_t ignore_reads, ignore_writes, ignore_sync;
+	uint32_t lock_count;
+	struct race_lock locks[RACE_LOCKS_MAX];
+	uintptr_t stack_start, stack_end;
+	uint32_t deeper;         /* calls beyond frames */
+	struct race_part *parts; /* newest first */
+	uint32_t part_count;
+	bool live;
+	struct race_thread *next_all, *next_free;
+	struct race_frame *frames;
+	struct race_hot saved; /* of a fiber that is not running */
+};
+
+extern __thread struct race_hot race_hot __attribute__((tls_model("initial-exec")));
+
+extern struct race_thread *race_threads; /* all that ever were; published by release stores */
+
+/* The calling thread is followed; if need be, from now on. */
+bool race_attach(void);
+/* False: no such thing in this process. */
+bool race_start(void);
+
+struct race_thread *race_thread_new(uint32_t id);
+void race_thread_free(struct race_thread *t);
+
+/* Slots (slot.c). */
+void race_slot_take(struct race_thread *t);
+void race_slot_leave(struct race_thread *t);
+/* The calling thread's epoch ends: everything up to here is published. */
+void race_epoch_next(struct race_hot *hot);
+
+/* Spin locks of the engine. */
+void race_spin_wait(uint32_t *lock);
+
+static inline void race_spin_lock(uint32_t *lock)
+{
+	if (SHIM_UNLIKELY(__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE)))
+		race_spin_wait(lock);
+}
+
+static inline void race_spin_unlock(uint32_t *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+static inline struct race_hot *race_self(void)
+{
+	struct race_hot *hot = &race_hot;
+	return SHIM_LIKELY(hot->stamp) || race_attach() ? hot : NULL;
+}
+
+/* In the child of a fork: locks that other threads held are free. */
+void race_slot_forked(void);
+void race_sync_forked(void);
+void race_trace_forked(void);
+void race_report_forked(void);
+
+/* An access that may be new (access.c). kind: RACE_READ, RACE_ATOMIC. */
+void race_access_range(uintptr_t address, size_t bytes, uint32_t kind, uintptr_t pc);
+
+#endif

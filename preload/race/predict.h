@@ -1,0 +1,16 @@
+/* predict.h: races that another schedule would have shown: accesses that are ordered only because one thread
+ * happened to take a lock before another (rule names as in WCP: Kini, Mathur, Viswanathan, PLDI 2017). */
+#ifndef SHIM_RACE_PREDICT_H
+#define SHIM_RACE_PREDICT_H
+
+#include "access.h"
+
+/* A conflict that happens-before orders and must-happen-before does not. */
+void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,
+                  const struct race_access *access);
+/* The calling thread's set of held locks has changed. */
+void race_predict_lockset(struct race_hot *hot);
+/* A new epoch begins. */
+void race_predict_epoch(const struct race_thread *t);
+
+#endif

@@ -1,0 +1,80 @@
+/* race.h: what the hooks tell the race engine: who comes after whom.
+ *
+ * The engine sleeps until code made with -fsanitize=thread calls __tsan_init; until then each of these
+ * costs a load and a branch that is never taken.
+ * Threads: any; an object is any address, and is a synchronisation object from the first call on. */
+#ifndef SHIM_RACE_H
+#define SHIM_RACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shim.h"
+
+extern bool shim_race_on;
+
+enum shim_race_sync {
+	SHIM_RACE_STORE, /* what was published before is replaced: by a lock's holder, who has acquired it */
+	SHIM_RACE_JOIN   /* what was published before stays: semaphores, readers, barriers */
+};
+
+void shim_race_acquire_now(const void *object, bool must);
+void shim_race_release_now(const void *object, enum shim_race_sync how, bool must);
+void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context);
+void shim_race_unlock_now(const void *lock, uint32_t how);
+void shim_race_forget_now(const void *object, size_t bytes);
+void shim_race_create_now(uint32_t id);
+void shim_race_begin_now(uint32_t id);
+void shim_race_end_now(uint32_t id);
+void shim_race_joined_now(uint32_t id);
+void shim_race_allocated_now(void *block, size_t bytes, uintptr_t pc);
+void shim_race_freeing_now(void *block, size_t bytes, uintptr_t pc);
+void shim_race_unmapped_now(uintptr_t start, size_t bytes);
+void shim_race_forked_now(void);
+
+#define SHIM_RACE_CALL(call)                                                                                 \
+	do {                                                                                                 \
+		if (SHIM_UNLIKELY(shim_race_on))                                                             \
+			call;                                                                                \
+	} while (0)
+
+/* What happened before a release of the object happens before what follows. must: in every schedule;
+ * else only because this release came first in this one. */
+#define shim_race_acquire(object, must) SHIM_RACE_CALL(shim_race_acquire_now(object, must))
+#define shim_race_release(object, how, must) SHIM_RACE_CALL(shim_race_release_now(object, how, must))
+
+/* Behind a lock call that succeeded; before the unlock call. how: enum shim_how. The context is that of
+ * the lock's entry, which is then the last one of the held stack. */
+#define shim_race_lock(lock, how, success)                                                                   \
+	SHIM_RACE_CALL((success) ? shim_race_lock_now(lock, how, shim_race_context(lock)) : (void)0)
+#define shim_race_unlock(lock, how) SHIM_RACE_CALL(shim_race_unlock_now(lock, how))
+
+static inline uint32_t shim_race_context(const void *lock)
+{
+	const struct shim_thread *t = &shim_self;
+	for (uint32_t i = t->depth; t->capacity && i-- > 0;)
+		if (t->held[i].lock == lock)
+			return t->held[i].context;
+	return 0;
+}
+
+/* The object's life is over, or begins. */
+#define shim_race_forget(object, bytes) SHIM_RACE_CALL(shim_race_forget_now(object, bytes))
+
+/* Threads, by their id in the log: the creator before the create call, the created, at its end, its joiner.
+ */
+#define shim_race_create(id) SHIM_RACE_CALL(shim_race_create_now(id))
+#define shim_race_begin(id) SHIM_RACE_CALL(shim_race_begin_now(id))
+#define shim_race_end(id) SHIM_RACE_CALL(shim_race_end_now(id))
+#define shim_race_joined(id) SHIM_RACE_CALL(shim_race_joined_now(id))
+
+/* Memory: a block begins, is about to be freed; a range was unmapped. */
+#define shim_race_allocated(block, bytes, pc) SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, pc))
+#define shim_race_freeing(block, bytes, pc) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, pc))
+#define shim_race_unmapped(start, bytes) SHIM_RACE_CALL(shim_race_unmapped_now(start, bytes))
+
+/* In the child of a fork: one thread is left. */
+#define shim_race_forked() SHIM_RACE_CALL(shim_race_forked_now())
+
+#endif

@@ -1,0 +1,159 @@
+/* slot.c: slots and epochs. A slot is taken, in this order: one whose last epoch the thread comes after
+ * anyway; one that was never used; any free one; one shared with the fewest others. */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "predict.h"
+#include "trace.h"
+
+enum { SPINS_MAX = 100 };
+
+struct slot {
+	uint32_t epoch; /* the last one given out */
+	uint32_t users;
+};
+
+static struct slot slots[RACE_SLOTS];
+static uint32_t slots_lock;
+uint32_t race_era = 1, race_slot_eras[RACE_SLOTS + 1], race_slots_used = 8;
+
+/* The holder may have lost its processor: then let it have ours. */
+void race_spin_wait(uint32_t *lock)
+{
+	do {
+		for (int i = 0; i < SPINS_MAX && __atomic_load_n(lock, __ATOMIC_RELAXED); i++)
+			__builtin_ia32_pause();
+		if (__atomic_load_n(lock, __ATOMIC_RELAXED))
+			syscall(SYS_sched_yield);
+	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
+}
+
+void race_clock_drop_swept(struct race_clock *clock)
+{
+	for (uint32_t i = 0; i < RACE_SLOTS; i++)
+		if (race_slot_eras[i] > clock->era)
+			clock->epoch[i] = 0;
+	clock->era = race_era;
+}
+
+static bool is_used_up(const struct slot *slot)
+{
+	return slot->epoch >= RACE_EPOCH_MAX - 1;
+}
+
+/* Cells of used-up slots that nobody is in are removed, and the slots begin anew. */
+static void sweep(void)
+{
+	static bool dead[RACE_SLOTS + 1];
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < RACE_SLOTS; i++)
+		count += dead[i] = !slots[i].users && is_used_up(&slots[i]);
+	if (!count)
+		return;
+	race_shadow_sweep(dead);
+	for (uint32_t i = 0; i < RACE_SLOTS; i++) {
+		if (!dead[i])
+			continue;
+		slots[i].epoch = 0;
+		race_slot_eras[i] = race_era + 1;
+	}
+	__atomic_store_n(&race_era, race_era + 1, __ATOMIC_RELEASE);
+}
+
+static struct slot *find(const struct race_thread *t)
+{
+	struct slot *unused = NULL, *any = NULL, *shared = NULL;
+	for (uint32_t i = 0; i < RACE_SLOTS; i++) {
+		struct slot *slot = &slots[i];
+		if (is_used_up(slot))
+			continue;
+		if (slot->users) {
+			if (!shared || slot->users < shared->users)
+				shared = slot;
+		} else if (!slot->epoch) {
+			unused = unused ? unused : slot;
+		} else if (t->clock.epoch[i] >= slot->epoch) {
+			return slot;
+		} else {
+			any = any ? any : slot;
+		}
+	}
+	return unused ? unused : any ? any : shared;
+}
+
+/* Under the lock. */
+static void enter(struct race_thread *t)
+{
+	race_clock_refresh(&t->clock);
+	race_clock_refresh(&t->must);
+	struct slot *slot = find(t);
+	uint32_t used_up = 0;
+	for (uint32_t i = 0; i < RACE_SLOTS; i++)
+		used_up += is_used_up(&slots[i]) && !slots[i].users;
+	if ((!slot || slot->users) && used_up) {
+		sweep();
+		race_clock_refresh(&t->clock);
+		race_clock_refresh(&t->must);
+		slot = find(t);
+	}
+	if (!slot)
+		slot = &slots[0]; /* all are shared and used up: what is missed is said nowhere worse */
+	slot->users++;
+	t->slot = (uint32_t)(slot - slots);
+	t->epoch = __atomic_add_fetch(&slot->epoch, 1, __ATOMIC_RELAXED);
+	if (t->slot >= race_slots_used)
+		__atomic_store_n(&race_slots_used, (t->slot + 8) & ~7u, __ATOMIC_RELAXED);
+	t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)t->epoch;
+}
+
+void race_slot_take(struct race_thread *t)
+{
+	race_spin_lock(&slots_lock);
+	enter(t);
+	race_spin_unlock(&slots_lock);
+}
+
+void race_slot_leave(struct race_thread *t)
+{
+	race_spin_lock(&slots_lock);
+	slots[t->slot].users--;
+	race_spin_unlock(&slots_lock);
+}
+
+static __attribute__((noinline)) void change(struct race_thread *t)
+{
+	race_spin_lock(&slots_lock);
+	slots[t->slot].users--;
+	enter(t);
+	race_spin_unlock(&slots_lock);
+}
+
+void race_epoch_next(struct race_hot *hot)
+{
+	struct race_thread *t = hot->thread;
+	struct slot *slot = &slots[t->slot];
+	/* Alone in it, which is the rule, the count needs no atomic operation: who comes in takes the lock,
+	 * and then both count atomically; two may have the same epoch for once, as if they were one thread.
+	 */
+	uint32_t epoch = SHIM_LIKELY(__atomic_load_n(&slot->users, __ATOMIC_RELAXED) == 1)
+	                     ? slot->epoch + 1
+	                     : __atomic_add_fetch(&slot->epoch, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELAXED);
+	if (SHIM_UNLIKELY(epoch >= RACE_EPOCH_MAX)) {
+		change(t);
+	} else {
+		t->epoch = epoch;
+		t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)epoch;
+	}
+	hot->stamp = race_stamp(t->slot, t->epoch);
+	t->clock_grew = false;
+	race_predict_epoch(t);
+	race_trace_event(hot, RACE_EVENT_EPOCH, hot->stamp);
+	t->epoch_trace = hot->trace;
+}
+
+void race_slot_forked(void)
+{
+	slots_lock = 0;
+}

@@ -1,0 +1,385 @@
+/* thread.c: the engine's start, and the lives of threads in it. */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "../identity.h"
+#include "../options.h"
+#include "../process.h"
+#include "../region.h"
+#include "../thread.h"
+#include "abi.h"
+#include "engine.h"
+#include "predict.h"
+#include "sync.h"
+#include "trace.h"
+
+enum { THREADS_MAX = 1 << 20, THREADS_A_REGION = 8 };
+
+bool shim_race_on;
+__thread struct race_hot race_hot __attribute__((tls_model("initial-exec")));
+struct race_thread *race_threads;
+
+static struct race_thread *free_threads;
+static uint32_t threads_lock;
+
+/* What a thread knew when it created another, or ended: for the one, or for who joins it; by thread id. */
+struct handover {
+	struct race_clock *clock, *must;
+};
+static struct handover *begins, *ends;
+static enum { UNTRIED, STARTING, STARTED, REFUSED } state;
+
+bool race_start(void)
+{
+	int expected = UNTRIED;
+	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != UNTRIED)
+		return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == STARTED;
+	shim_attach(&shim_self);
+	if (!__atomic_compare_exchange_n((int *)&state, &expected, STARTING, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_ACQUIRE))
+		return false;
+	bool ok = shim_options.races && shim_self.capacity && race_shadow_open() && race_sync_open();
+	begins = ok ? shim_region_map(THREADS_MAX * sizeof *begins, false) : NULL;
+	ends = ok ? shim_region_map(THREADS_MAX * sizeof *ends, false) : NULL;
+	ok = begins && ends;
+	__atomic_store_n((int *)&state, ok ? STARTED : REFUSED, __ATOMIC_RELEASE);
+	__atomic_store_n(&shim_race_on, ok, __ATOMIC_RELEASE);
+	return ok;
+}
+
+static struct race_thread *thread_room(void)
+{
+	race_spin_lock(&threads_lock);
+	struct race_thread *t = free_threads;
+	if (t)
+		free_threads = t->next_free;
+	race_spin_unlock(&threads_lock);
+	if (t)
+		return t;
+	t = shim_region_map(sizeof *t, false);
+	if (!t || !(t->frames = shim_region_map(RACE_FRAMES_MAX * sizeof *t->frames, false)))
+		return NULL;
+	race_spin_lock(&threads_lock);
+	t->next_all = race_threads;
+	__atomic_store_n(&race_threads, t, __ATOMIC_RELEASE);
+	race_spin_unlock(&threads_lock);
+	return t;
+}
+
+static void forget_past(struct race_thread *t)
+{
+	struct race_thread *all = t->next_all;
+	struct race_frame *frames = t->frames;
+	*t = (struct race_thread){.next_all = all, .frames = frames};
+	t->clock.era = t->must.era = t->to_acquire.era = t->to_release.era = race_era;
+}
+
+struct race_thread *race_thread_new(uint32_t id)
+{
+	struct race_thread *t = thread_room();
+	if (t) {
+		forget_past(t);
+		t->id = id;
+	}
+	return t;
+}
+
+void race_thread_free(struct race_thread *t)
+{
+	race_trace_end(t);
+	race_slot_leave(t);
+	__atomic_store_n(&t->live, false, __ATOMIC_RELEASE);
+	race_spin_lock(&threads_lock);
+	t->next_free = free_threads;
+	free_threads = t;
+	race_spin_unlock(&threads_lock);
+}
+
+/* Its stack was another thread's, and what that did there is over. */
+static void clear_stack(struct race_thread *t)
+{
+	pthread_attr_t attributes;
+	void *start;
+	size_t bytes;
+	if ((pid_t)gettid() == getpid() || pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return;
+	if (pthread_attr_getstack(&attributes, &start, &bytes) == 0) {
+		t->stack_start = (uintptr_t)start;
+		t->stack_end = (uintptr_t)start + bytes;
+		race_shadow_clear(t->stack_start, bytes);
+		race_meta_clear(t->stack_start, bytes);
+	}
+	pthread_attr_destroy(&attributes);
+}
+
+static void take_over(struct race_thread *t, struct handover *from)
+{
+	struct race_clock *clock = __atomic_exchange_n(&from->clock, NULL, __ATOMIC_ACQ_REL);
+	struct race_clock *must = __atomic_exchange_n(&from->must, NULL, __ATOMIC_ACQ_REL);
+	if (clock && must) {
+		race_clock_refresh(&t->clock);
+		race_clock_refresh(&t->must);
+		race_clock_refresh(clock);
+		race_clock_refresh(must);
+		race_clock_join(&t->clock, clock);
+		race_clock_join(&t->must, must);
+		t->clock_grew = true;
+	}
+	race_clock_free(clock);
+	race_clock_free(must);
+}
+
+static void hand_over(const struct race_thread *t, struct handover *to)
+{
+	struct race_clock *clock = race_clock_new(), *must = race_clock_new();
+	if (clock && must) {
+		race_clock_copy(clock, &t->clock);
+		race_clock_copy(must, &t->must);
+	}
+	race_clock_free(__atomic_exchange_n(&to->must, must, __ATOMIC_ACQ_REL));
+	race_clock_free(__atomic_exchange_n(&to->clock, clock, __ATOMIC_ACQ_REL));
+}
+
+static bool attach(struct race_hot *hot, uint32_t id)
+{
+	hot->busy = 1;
+	struct race_thread *t = race_thread_new(id);
+	if (!t) {
+		hot->busy = 0;
+		return false;
+	}
+	clear_stack(t);
+	if (id < THREADS_MAX)
+		take_over(t, &begins[id]);
+	race_slot_take(t);
+	hot->thread = t;
+	hot->frame = t->frames;
+	hot->ignore = 0;
+	hot->stamp = race_stamp(t->slot, t->epoch);
+	race_trace_begin(hot);
+	race_predict_epoch(t);
+	__atomic_store_n(&t->live, true, __ATOMIC_RELEASE);
+	hot->busy = 0;
+	return true;
+}
+
+bool race_attach(void)
+{
+	struct race_hot *hot = &race_hot;
+	struct shim_thread *self = &shim_self;
+	if (hot->stamp)
+		return true;
+	if (!shim_race_on || hot->gone || hot->busy || (!self->capacity && !shim_attach(self)) ||
+	    !shim_process_check(self))
+		return false;
+	return attach(hot, self->id);
+}
+
+/* The calling thread may work on clocks; clear with race_leave. */
+static struct race_hot *enter(void)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || hot->busy || hot->ignore & RACE_IGNORE_SYNC)
+		return NULL;
+	hot->busy = 1;
+	return hot;
+}
+
+void shim_race_create_now(uint32_t id)
+{
+	struct race_hot *hot = enter();
+	if (!hot)
+		return;
+	if (id < THREADS_MAX) {
+		race_clock_refresh(&hot->thread->clock);
+		race_clock_refresh(&hot->thread->must);
+		hand_over(hot->thread, &begins[id]);
+	}
+	race_epoch_next(hot);
+	hot->busy = 0;
+}
+
+void shim_race_begin_now(uint32_t id)
+{
+	struct race_hot *hot = &race_hot;
+	if (!hot->stamp && !hot->gone)
+		attach(hot, id);
+}
+
+static bool is_detached(void)
+{
+	pthread_attr_t attributes;
+	int detached = PTHREAD_CREATE_JOINABLE;
+	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+		pthread_attr_getdetachstate(&attributes, &detached);
+		pthread_attr_destroy(&attributes);
+	}
+	return detached == PTHREAD_CREATE_DETACHED;
+}
+
+void shim_race_end_now(uint32_t id)
+{
+	struct race_hot *hot = &race_hot;
+	if (!hot->stamp || hot->busy)
+		return;
+	struct race_thread *t = hot->thread;
+	hot->busy = 1;
+	if (id < THREADS_MAX && !is_detached()) {
+		race_clock_refresh(&t->clock);
+		race_clock_refresh(&t->must);
+		hand_over(t, &ends[id]);
+	}
+	hot->stamp = 0;
+	hot->gone = true;
+	race_thread_free(t);
+	hot->thread = NULL;
+	hot->busy = 0;
+}
+
+void shim_race_joined_now(uint32_t id)
+{
+	struct race_hot *hot = enter();
+	if (!hot)
+		return;
+	if (id && id < THREADS_MAX)
+		take_over(hot->thread, &ends[id]);
+	hot->busy = 0;
+}
+
+/* The child of a fork has the one thread, under another id: what others did here, they did in another
+ * process, and their locks are not to be had; but it all came before the child's first step. */
+void shim_race_forked_now(void)
+{
+	struct race_hot *hot = &race_hot;
+	if (!hot->stamp)
+		return;
+	struct race_thread *t = hot->thread;
+	threads_lock = 0;
+	race_slot_forked();
+	race_sync_forked();
+	race_trace_forked();
+	race_report_forked();
+	for (struct race_thread *other = race_threads; other; other = other->next_all)
+		if (other != t && other->live) {
+			race_clock_join(&t->clock, &other->clock);
+			race_clock_join(&t->must, &other->must);
+			if (t->clock.epoch[other->slot] < other->epoch)
+				t->clock.epoch[other->slot] = t->must.epoch[other->slot] =
+				    (uint16_t)other->epoch;
+			race_slot_leave(other);
+			other->live = false;
+		}
+	t->id = shim_self.id;
+}
+
+/* ---- what the hooks report ---- */
+
+void shim_race_acquire_now(const void *object, bool must)
+{
+	struct race_hot *hot = enter();
+	if (!hot)
+		return;
+	struct race_sync *sync = race_sync_lock((uintptr_t)object, false);
+	if (sync) {
+		race_sync_acquire(hot->thread, sync, must);
+		race_sync_unlock(sync);
+	}
+	hot->busy = 0;
+}
+
+void shim_race_release_now(const void *object, enum shim_race_sync how, bool must)
+{
+	struct race_hot *hot = enter();
+	if (!hot)
+		return;
+	struct race_sync *sync = race_sync_lock((uintptr_t)object, true);
+	if (sync) {
+		race_sync_release(hot, sync, how, must);
+		race_sync_unlock(sync);
+	}
+	hot->busy = 0;
+}
+
+/* Readers publish to writers only, in an object of their own: the next word of the lock. */
+static const void *readers_of(const void *lock)
+{
+	return (const char *)lock + 8;
+}
+
+static bool is_rwlock(uint32_t how)
+{
+	return (how & SHIM_HOW_KIND) == DT_LOCK_RWLOCK;
+}
+
+void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || hot->busy)
+		return;
+	struct race_thread *t = hot->thread;
+	shim_race_acquire_now(lock, false);
+	if (is_rwlock(how) && !(how & SHIM_HOW_SHARED))
+		shim_race_acquire_now(readers_of(lock), false);
+	hot->busy = 1;
+	/* The event first: a part that begins here begins with what was held before it. */
+	race_trace_event2(hot, RACE_EVENT_LOCK, (uintptr_t)lock, (uint64_t)how << 32 | context);
+	if (t->lock_count < RACE_LOCKS_MAX)
+		t->locks[t->lock_count++] = (struct race_lock){lock, context, how};
+	race_predict_lockset(hot);
+	hot->busy = 0;
+}
+
+/* Take it from the list of held locks: how it was held, or 0. */
+static uint32_t drop_lock(struct race_thread *t, const void *lock)
+{
+	for (uint32_t i = t->lock_count; i-- > 0;) {
+		if (t->locks[i].lock != lock)
+			continue;
+		uint32_t how = t->locks[i].how;
+		for (uint32_t j = i + 1; j < t->lock_count; j++)
+			t->locks[j - 1] = t->locks[j];
+		t->lock_count--;
+		return how;
+	}
+	return 0;
+}
+
+void shim_race_unlock_now(const void *lock, uint32_t how)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || hot->busy)
+		return;
+	hot->busy = 1;
+	race_trace_event(hot, RACE_EVENT_UNLOCK, (uintptr_t)lock);
+	hot->busy = 0;
+	uint32_t held = drop_lock(hot->thread, lock);
+	if (is_rwlock(how) && held & SHIM_HOW_SHARED)
+		shim_race_release_now(readers_of(lock), SHIM_RACE_JOIN, false);
+	else
+		shim_race_release_now(lock, SHIM_RACE_STORE, false);
+	hot->busy = 1;
+	race_predict_lockset(hot);
+	hot->busy = 0;
+}
+
+void shim_race_forget_now(const void *object, size_t bytes)
+{
+	struct race_hot *hot = race_self();
+	if (!hot || hot->busy)
+		return;
+	hot->busy = 1;
+	for (size_t at = 0; at < bytes; at += RACE_WORD) {
+		struct race_sync *sync = race_sync_lock((uintptr_t)object + at, false);
+		if (sync) {
+			race_sync_silence(sync);
+			race_sync_unlock(sync);
+		}
+	}
+	hot->busy = 0;
+}
+
+ABI(void, __tsan_init, (void))
+{
+	if (race_start())
+		race_attach();
+}
