@@ -62,7 +62,6 @@ struct dt_facts {
 	DT_VEC(struct dt_kin) kin;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids, signal_set_ids;
 	DT_VEC(struct dt_race_fact) races;
-	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids;
 	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */
 	DT_VEC(struct dt_pending) pending;
 	struct dt_order before;

@@ -335,14 +335,13 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "really made in this run, and no lock, thread creation, join, atomic operation, semaphore, "
                 "barrier or once orders one before the other.\n"
                 "\n"
-                "Only code compiled with -fsanitize=thread is looked at (`detect cc`). Where one access is "
-                "atomic and the other is not, the plain one is the culprit.\n"
+                "Only code is looked at that was compiled with -fsanitize=thread and linked to libdetect_preload.so. Where "
+                "one access is atomic and the other is not, the plain one is the culprit.\n"
                 "\n"
                 "How to mend it: hold one and the same lock at both accesses; or make both atomic, with "
                 "release at the write and acquire at the read where other data are published by it; or give "
                 "each thread its own copy. Neither volatile nor a sleep orders anything. A race that is meant "
-                "(a statistics counter) is best a relaxed atomic; DETECT_BENIGN_RACE in <detect/annotate.h> "
-                "leaves it out.",
+                "(a statistics counter) is best a relaxed atomic.",
         },
     [DT_RULE_PREDICTED_RACE] =
         {

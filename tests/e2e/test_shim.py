@@ -463,7 +463,11 @@ class WrapperCoverage(ShimCase):
         _, children, _ = run_bare("between", "--list")
         covered = {symbol for symbol, _, _ in self.cases()}
         covered |= {line.split()[0] for line in children.decode().splitlines()} - {"any"}
-        self.assertEqual(self.exported() - covered, set(), "exported, and no case in coverage.c")
+        # What instrumented code calls is no wrapper: test_races.py.
+        runtime = {s for s in self.exported()
+                   if s.startswith("__tsan_") or "Annotate" in s
+                   or s in ("RunningOnValgrind", "ValgrindSlowdown", "ThreadSanitizerQuery")}
+        self.assertEqual(self.exported() - runtime - covered, set(), "exported, and no case in coverage.c")
         self.assertEqual(covered - self.exported(), set(), "a case in coverage.c, and not exported")
 
     def test_every_call_reaches_the_shim(self):

@@ -104,6 +104,8 @@ struct dt_interval {
 	enum dt_interval_kind kind;
 	uint32_t thread, lock, stack;
 	uint64_t begin_ns, end_ns;
+};
+
 /* A race that the shim saw. Parts: for each access what was held, then the access; two accesses. */
 struct dt_race_fact {
 	enum dt_race race;
