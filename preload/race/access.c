@@ -20,49 +20,63 @@ static inline bool covers(race_cell cell, race_cell old)
 	       (!(cell & RACE_ATOMIC) || (old & RACE_ATOMIC));
 }
 
-static inline void put(race_cell *at, race_cell cell)
+/* The new access against one that the shadow remembers. True: that one came before. */
+static inline bool judge(struct race_hot *hot, race_cell cell, race_cell old, uintptr_t word,
+                         const struct race_access *access)
 {
-	__atomic_store_n(at, cell, __ATOMIC_RELAXED);
+	struct race_thread *t = hot->thread;
+	uint32_t slot = race_cell_slot(cell), old_slot = race_cell_slot(old);
+	bool ordered = old_slot == slot || t->clock.epoch[old_slot] >= race_cell_epoch(old);
+	bool conflict = !(old & cell & RACE_READ) && !(old & cell & RACE_ATOMIC);
+	if (SHIM_UNLIKELY(!ordered && conflict))
+		race_report(hot, word, cell, old, access);
+	if (SHIM_UNLIKELY(ordered && conflict && old_slot != slot &&
+	                  t->must.epoch[old_slot] < race_cell_epoch(old)))
+		race_predict(hot, word, cell, old, access);
+	return ordered;
+}
+
+/* Two threads may look at the same moment, each before the other has left its cell. So what has come
+ * meanwhile is looked at again, once one's own cell is there for all to see (the exchange is a full barrier):
+ * one of the two sees the other's, as in Dekker's algorithm. */
+static void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, int at, race_cell cell,
+                  uintptr_t word, const struct race_access *access)
+{
+	if (!__atomic_load_n(&race_many_threads, __ATOMIC_RELAXED)) {
+		__atomic_store_n(&cells[at], cell, __ATOMIC_RELAXED);
+		return;
+	}
+	race_cell now[RACE_CELLS];
+	now[at] = __atomic_exchange_n(&cells[at], cell, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < RACE_CELLS; i++) {
+		if (i != at)
+			now[i] = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+		if (SHIM_UNLIKELY(now[i] != were[i]) && (now[i] & cell & RACE_MASK))
+			judge(hot, cell, now[i], word, access);
+	}
 }
 
 /* Look at every cell, then leave the new one. */
 static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
                   const struct race_access *access)
 {
-	struct race_thread *t = hot->thread;
-	uint32_t slot = race_cell_slot(cell);
-	race_cell *room = NULL;
+	race_cell were[RACE_CELLS];
+	int room = -1;
 	for (int i = 0; i < RACE_CELLS; i++) {
-		race_cell old = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
-		if (!old) {
-			room = room ? room : &cells[i];
+		race_cell old = were[i] = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+		if (!old)
+			room = room < 0 ? i : room;
+		if (!(old & cell & RACE_MASK) || !judge(hot, cell, old, word, access) || !covers(cell, old))
 			continue;
-		}
-		if (!(old & cell & RACE_MASK))
-			continue;
-		uint32_t old_slot = race_cell_slot(old);
-		bool ordered = old_slot == slot || t->clock.epoch[old_slot] >= race_cell_epoch(old);
-		bool conflict = !(old & cell & RACE_READ) && !(old & cell & RACE_ATOMIC);
-		if (SHIM_UNLIKELY(!ordered && conflict))
-			race_report(hot, word, cell, old, access);
-		if (!ordered)
-			continue;
-		if (SHIM_UNLIKELY(conflict && old_slot != slot &&
-		                  t->must.epoch[old_slot] < race_cell_epoch(old)))
-			race_predict(hot, word, cell, old, access);
-		if (!covers(cell, old))
-			continue;
-		if (room)
-			put(&cells[i], 0);
-		else
-			room = &cells[i];
+		if (room < 0)
+			room = i;
+		else if (__atomic_compare_exchange_n(&cells[i], &old, 0, false, __ATOMIC_RELAXED,
+		                                     __ATOMIC_RELAXED))
+			were[i] = 0;
 	}
-	if (SHIM_LIKELY(room != NULL)) {
-		put(room, cell);
-		return;
-	}
-	/* All four say something: one is forgotten, another each time. */
-	put(&cells[((uintptr_t)hot->trace >> 3) % RACE_CELLS], cell);
+	/* When all four say something, one is forgotten, another each time. */
+	leave(hot, cells, were, room < 0 ? (int)(((uintptr_t)hot->trace >> 3) % RACE_CELLS) : room, cell,
+	      word, access);
 }
 
 static inline __attribute__((always_inline)) bool seen(const race_cell *cells, race_cell cell)

@@ -83,6 +83,7 @@ struct race_thread {
 
 extern __thread struct race_hot race_hot __attribute__((tls_model("initial-exec")));
 
+extern bool race_many_threads; /* there was a second one */
 extern struct race_thread *race_threads; /* all that ever were; published by release stores */
 
 /* The calling thread is followed; if need be, from now on. */

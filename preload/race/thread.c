@@ -74,6 +74,8 @@ static void forget_past(struct race_thread *t)
 	t->clock.era = t->must.era = t->to_acquire.era = t->to_release.era = race_era;
 }
 
+bool race_many_threads;
+
 struct race_thread *race_thread_new(uint32_t id)
 {
 	struct race_thread *t = thread_room();
@@ -152,6 +154,10 @@ static bool attach(struct race_hot *hot, uint32_t id)
 	if (id < THREADS_MAX)
 		take_over(t, &begins[id]);
 	race_slot_take(t);
+	/* Before the new thread's first access. */
+	static bool one;
+	if (__atomic_exchange_n(&one, true, __ATOMIC_RELAXED))
+		__atomic_store_n(&race_many_threads, true, __ATOMIC_SEQ_CST);
 	hot->thread = t;
 	hot->frame = t->frames;
 	hot->ignore = 0;
