@@ -29,6 +29,7 @@ static const enum dt_rule_id rule_of[DT_INCIDENTS] = {
     [DT_INCIDENT_COND_WAIT_UNLOCKED] = DT_RULE_COND_WAIT_UNLOCKED,
     [DT_INCIDENT_LOCK_HELD_AT_FORK] = DT_RULE_LOCK_HELD_AT_FORK,
     [DT_INCIDENT_LONG_WAIT] = DT_RULE_LONG_WAIT,
+    [DT_INCIDENT_LOCK_TIMEOUT] = DT_RULE_LOCK_TIMEOUT,
 };
 
 enum dt_rule_id dt_rule_of_incident(enum dt_incident incident)

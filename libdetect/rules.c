@@ -375,6 +375,22 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "How to mend it: join the users before the free; count references with acquire-release "
                 "atomics; take the object out of every shared place under a lock, and free it when no one "
                 "can have it any more.",
+    [DT_RULE_LOCK_TIMEOUT] =
+        {
+            .id = DT_RULE_LOCK_TIMEOUT,
+            .name = "lock-timeout",
+            .level = DT_LEVEL_NOTE,
+            .summary = "a lock call failed with ETIMEDOUT after what --lock-timeout allows",
+            .text = "A thread waited for a lock for longer than --lock-timeout=MS allows, and the call was made "
+                    "to fail: pthread_mutex_lock and the rwlock calls return ETIMEDOUT, mtx_lock thrd_error, "
+                    "sem_wait -1 with errno ETIMEDOUT. That is the classic remedy against deadlocks beside "
+                    "order and avoidance: a program that looks at what its lock calls return can let go of what "
+                    "it holds and try again. One that does not look goes on without the lock, which is "
+                    "worse than to hang.\n"
+                    "\n"
+                    "What to do: where the program looks at the result, nothing. Elsewhere find out why the "
+                    "lock was held for so long (the report says by whom, where that is known), or "
+                    "give a longer limit.",
         },
 };
 

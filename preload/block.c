@@ -24,12 +24,25 @@ uint64_t shim_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-bool shim_long_wait(struct timespec *deadline)
+static struct timespec after_ns(uint64_t ns)
 {
-	if (SHIM_LIKELY(!shim_options.long_wait))
+	struct timespec at;
+	clock_gettime(CLOCK_REALTIME, &at);
+	ns += (uint64_t)at.tv_nsec;
+	at.tv_sec += (time_t)(ns / 1000000000u);
+	at.tv_nsec = (long)(ns % 1000000000u);
+	return at;
+}
+
+bool shim_block_limit(const struct shim_block *b, struct timespec *deadline)
+{
+	uint64_t long_ns = b->said_long ? 0 : (uint64_t)shim_options.long_wait * 1000000000u;
+	uint64_t timeout_ns = b->timed_out ? 0 : (uint64_t)shim_options.lock_timeout * 1000000u;
+	uint64_t limit_ns = long_ns && (!timeout_ns || long_ns < timeout_ns) ? long_ns : timeout_ns;
+	if (SHIM_LIKELY(!limit_ns))
 		return false;
-	clock_gettime(CLOCK_REALTIME, deadline);
-	deadline->tv_sec += (time_t)shim_options.long_wait;
+	uint64_t waited_ns = b->begin_ns ? shim_now_ns() - b->begin_ns : 0;
+	*deadline = after_ns(waited_ns < limit_ns ? limit_ns - waited_ns : 0);
 	return true;
 }
 
@@ -181,6 +194,7 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	b->slot = NULL;
 	b->stuck = false;
 	b->said_long = false;
+	b->timed_out = false;
 	b->begin_ns = 0;
 	b->wait = *wait;
 	if (t->busy || !t->capacity || !shim_process_check(t))
@@ -224,12 +238,30 @@ static void count_wait(const struct shim_block *b)
 	errno = saved;
 }
 
+static void tell(struct shim_block *b, enum dt_incident incident)
+{
+	struct shim_thread *t = b->thread;
+	if (!b->slot || t->busy)
+		return;
+	int saved = errno;
+	t->busy = 1;
+	shim_waitfor_tell_wait(t, b->slot, incident);
+	t->busy = 0;
+	errno = saved;
+}
+
+static void long_wait_over(struct shim_block *b)
+{
+	b->said_long = true;
+	tell(b, DT_INCIDENT_LONG_WAIT);
+}
+
 void shim_block_end(struct shim_block *b)
 {
 	if (!b->slot)
 		return;
 	if (lasted_long(b))
-		shim_long_wait_over(b);
+		long_wait_over(b);
 	count_wait(b);
 	shim_stall_leave(b);
 	begin_write(b->slot);
@@ -249,15 +281,22 @@ void shim_block_cleanup(void *block)
 	shim_block_end(block);
 }
 
-void shim_long_wait_over(struct shim_block *b)
+/* Without a slot the wait was not measured: the limit that is over is then the shorter one. */
+static bool waited_for_timeout(const struct shim_block *b)
 {
-	struct shim_thread *t = b->thread;
-	if (!b->slot || t->busy)
-		return;
-	b->said_long = true;
-	int saved = errno;
-	t->busy = 1;
-	shim_waitfor_long_wait(t, b->slot);
-	t->busy = 0;
-	errno = saved;
+	uint64_t timeout_ns = (uint64_t)shim_options.lock_timeout * 1000000u;
+	if (!timeout_ns || b->said_long || !shim_options.long_wait)
+		return timeout_ns;
+	return timeout_ns <= (uint64_t)shim_options.long_wait * 1000000000u;
+}
+
+bool shim_block_limit_over(struct shim_block *b)
+{
+	if (!waited_for_timeout(b)) {
+		long_wait_over(b);
+		return true;
+	}
+	b->timed_out = true;
+	tell(b, DT_INCIDENT_LOCK_TIMEOUT);
+	return false;
 }

@@ -37,6 +37,7 @@ struct shim_block {
 	bool nested;
 	bool stuck;        /* counted in shim_board_stuck */
 	bool said_long;    /* long_wait: told while it lasted */
+	bool timed_out;    /* lock_timeout: the call is to fail */
 	uint64_t begin_ns; /* 0: not measured */
 	struct shim_wait wait;
 };
@@ -101,10 +102,25 @@ static inline uint32_t shim_context_now(struct shim_thread *t, uintptr_t slot)
 		}                                                                                            \
 	} while (0)
 
-/* `long_wait`: how long a wait without a limit may last before it is reported, as an absolute time of
- * CLOCK_REALTIME. False: not asked for. */
-bool shim_long_wait(struct timespec *deadline);
-/* It has lasted that long. */
-void shim_long_wait_over(struct shim_block *block);
+/* `long_wait` and `lock_timeout`: the time, by CLOCK_REALTIME, at which the next limit of a wait without one
+ * of its own is over. False: there is none (left). */
+bool shim_block_limit(const struct shim_block *block, struct timespec *deadline);
+/* It is over. False: the call is to fail as timed out. */
+bool shim_block_limit_over(struct shim_block *block);
+
+/* A wait without a limit, under those that the user gave: `timed` waits until `deadline` and answers
+ * `timed_out` then, `endless` does what the program asked for. */
+#define SHIM_ENDLESS(result, block, deadline, is_timed_out, timed, endless)                                  \
+	do {                                                                                                 \
+		struct timespec deadline;                                                                    \
+		bool shim_go = true, shim_done = false;                                                      \
+		while (shim_go && !shim_done && SHIM_UNLIKELY(shim_block_limit(block, &deadline))) {         \
+			(result) = (timed);                                                                  \
+			shim_done = !(is_timed_out);                                                         \
+			shim_go = shim_done || shim_block_limit_over(block);                                 \
+		}                                                                                            \
+		if (shim_go && !shim_done)                                                                   \
+			(result) = (endless);                                                                \
+	} while (0)
 
 #endif

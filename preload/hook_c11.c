@@ -50,6 +50,18 @@ SHIM_HOOK(int, mtx_trylock, (mtx_t *mutex))
 	return result;
 }
 
+SHIM_HOOK_AHEAD(int, mtx_lock, (mtx_t *mutex));
+SHIM_HOOK_AHEAD(int, mtx_timedlock, (mtx_t *mutex, const struct timespec *deadline));
+
+/* thrd_timedout is no answer of mtx_lock. */
+static int lock_blocking(struct shim_block *block, mtx_t *mutex)
+{
+	int result;
+	SHIM_ENDLESS(result, block, deadline, result == thrd_timedout,
+	             SHIM_REAL(mtx_timedlock)(mutex, &deadline), SHIM_REAL(mtx_lock)(mutex));
+	return result == thrd_timedout ? thrd_error : result;
+}
+
 SHIM_HOOK(int, mtx_lock, (mtx_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
@@ -59,7 +71,7 @@ SHIM_HOOK(int, mtx_lock, (mtx_t *mutex))
 	int result = SHIM_REAL(mtx_trylock)(mutex);
 	if (SHIM_UNLIKELY(result == thrd_busy))
 		SHIM_BLOCKING(result, t, SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX, index), thrd_error,
-		              SHIM_REAL(mtx_lock)(mutex));
+		              lock_blocking(&shim_b, mutex));
 	shim_got(t, index, DT_LOCK_MUTEX, result == thrd_success);
 	shim_race_lock(mutex, DT_LOCK_MUTEX, result == thrd_success);
 	return result;

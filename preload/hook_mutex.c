@@ -55,14 +55,10 @@ SHIM_HOOK_AHEAD(int, pthread_mutex_timedlock, (pthread_mutex_t *mutex, const str
 
 static int lock_blocking(struct shim_block *block, pthread_mutex_t *mutex)
 {
-	struct timespec deadline;
-	if (SHIM_UNLIKELY(shim_long_wait(&deadline))) {
-		int result = SHIM_REAL(pthread_mutex_timedlock)(mutex, &deadline);
-		if (result != ETIMEDOUT)
-			return result;
-		shim_long_wait_over(block);
-	}
-	return SHIM_REAL(pthread_mutex_lock)(mutex);
+	int result;
+	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
+	             SHIM_REAL(pthread_mutex_timedlock)(mutex, &deadline), SHIM_REAL(pthread_mutex_lock)(mutex));
+	return result;
 }
 
 static __attribute__((noinline)) int lock_contended(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index)

@@ -31,8 +31,9 @@ static bool writes(const struct shim_thread *t, const pthread_rwlock_t *lock)
 	return shim_rwlock_writer(lock) == t->owner;
 }
 
-/* Tried first; `call` blocks. A reader that reads already is only counted. */
-#define TAKE(lock, how, try_call, call)                                                               \
+/* Tried first; `call` answers who writes himself, `wait_call` blocks. A reader that reads already is only
+ * counted. */
+#define TAKE(lock, how, try_call, call, wait_call)                                                               \
 	struct shim_thread *t = &shim_self;                                                           \
 	bool again = ((how) & SHIM_HOW_SHARED) && SHIM_UNLIKELY(t->depth) && reads(t, lock);          \
 	uint32_t index = again ? SHIM_NO_ENTRY : shim_want(t, lock, SHIM_SLOT(), how);                \
@@ -41,7 +42,7 @@ static bool writes(const struct shim_thread *t, const pthread_rwlock_t *lock)
 		if (writes(t, lock))                                                                  \
 			result = (call);                                                              \
 		else                                                                                  \
-			SHIM_BLOCKING(result, t, WAIT(t, lock, how, index), EDEADLK, call);           \
+			SHIM_BLOCKING(result, t, WAIT(t, lock, how, index), EDEADLK, wait_call);           \
 	}                                                                                             \
 	if (again && result == 0)                                                                     \
 		shim_relock(t, lock);                                                                 \
@@ -59,47 +60,72 @@ static bool writes(const struct shim_thread *t, const pthread_rwlock_t *lock)
 
 SHIM_HOOK(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t *lock))
 {
-	TAKE(lock, READ | SHIM_HOW_TRY, SHIM_REAL(pthread_rwlock_tryrdlock)(lock), EBUSY);
+	TAKE(lock, READ | SHIM_HOW_TRY, SHIM_REAL(pthread_rwlock_tryrdlock)(lock), EBUSY, EBUSY);
 }
 
 SHIM_HOOK(int, pthread_rwlock_trywrlock, (pthread_rwlock_t *lock))
 {
-	TAKE(lock, WRITE | SHIM_HOW_TRY, SHIM_REAL(pthread_rwlock_trywrlock)(lock), EBUSY);
+	TAKE(lock, WRITE | SHIM_HOW_TRY, SHIM_REAL(pthread_rwlock_trywrlock)(lock), EBUSY, EBUSY);
 }
 
 #define TRY_READ SHIM_REAL(pthread_rwlock_tryrdlock)(lock)
 #define TRY_WRITE SHIM_REAL(pthread_rwlock_trywrlock)(lock)
 
+SHIM_HOOK_AHEAD(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t *lock, const struct timespec *deadline));
+SHIM_HOOK_AHEAD(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t *lock, const struct timespec *deadline));
+SHIM_HOOK_AHEAD(int, pthread_rwlock_rdlock, (pthread_rwlock_t *lock));
+SHIM_HOOK_AHEAD(int, pthread_rwlock_wrlock, (pthread_rwlock_t *lock));
+
+static int read_endless(struct shim_block *block, pthread_rwlock_t *lock)
+{
+	int result;
+	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
+	             SHIM_REAL(pthread_rwlock_timedrdlock)(lock, &deadline), SHIM_REAL(pthread_rwlock_rdlock)(lock));
+	return result;
+}
+
+static int write_endless(struct shim_block *block, pthread_rwlock_t *lock)
+{
+	int result;
+	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
+	             SHIM_REAL(pthread_rwlock_timedwrlock)(lock, &deadline), SHIM_REAL(pthread_rwlock_wrlock)(lock));
+	return result;
+}
+
 SHIM_HOOK(int, pthread_rwlock_rdlock, (pthread_rwlock_t *lock))
 {
-	TAKE(lock, READ, TRY_READ, SHIM_REAL(pthread_rwlock_rdlock)(lock));
+	TAKE(lock, READ, TRY_READ, SHIM_REAL(pthread_rwlock_rdlock)(lock), read_endless(&shim_b, lock));
 }
 
 SHIM_HOOK(int, pthread_rwlock_wrlock, (pthread_rwlock_t *lock))
 {
-	TAKE(lock, WRITE, TRY_WRITE, SHIM_REAL(pthread_rwlock_wrlock)(lock));
+	TAKE(lock, WRITE, TRY_WRITE, SHIM_REAL(pthread_rwlock_wrlock)(lock), write_endless(&shim_b, lock));
 }
 
 SHIM_HOOK(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t *lock, const struct timespec *deadline))
 {
-	TAKE(lock, READ | SHIM_HOW_TIMED, TRY_READ, SHIM_REAL(pthread_rwlock_timedrdlock)(lock, deadline));
+	TAKE(lock, READ | SHIM_HOW_TIMED, TRY_READ, SHIM_REAL(pthread_rwlock_timedrdlock)(lock, deadline),
+	     SHIM_REAL(pthread_rwlock_timedrdlock)(lock, deadline));
 }
 
 SHIM_HOOK(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t *lock, const struct timespec *deadline))
 {
-	TAKE(lock, WRITE | SHIM_HOW_TIMED, TRY_WRITE, SHIM_REAL(pthread_rwlock_timedwrlock)(lock, deadline));
+	TAKE(lock, WRITE | SHIM_HOW_TIMED, TRY_WRITE, SHIM_REAL(pthread_rwlock_timedwrlock)(lock, deadline),
+	     SHIM_REAL(pthread_rwlock_timedwrlock)(lock, deadline));
 }
 
 SHIM_HOOK(int, pthread_rwlock_clockrdlock,
           (pthread_rwlock_t *lock, clockid_t clock, const struct timespec *deadline))
 {
-	TAKE(lock, READ | SHIM_HOW_TIMED, TRY_READ, SHIM_REAL(pthread_rwlock_clockrdlock)(lock, clock, deadline));
+	TAKE(lock, READ | SHIM_HOW_TIMED, TRY_READ, SHIM_REAL(pthread_rwlock_clockrdlock)(lock, clock, deadline),
+	     SHIM_REAL(pthread_rwlock_clockrdlock)(lock, clock, deadline));
 }
 
 SHIM_HOOK(int, pthread_rwlock_clockwrlock,
           (pthread_rwlock_t *lock, clockid_t clock, const struct timespec *deadline))
 {
-	TAKE(lock, WRITE | SHIM_HOW_TIMED, TRY_WRITE, SHIM_REAL(pthread_rwlock_clockwrlock)(lock, clock, deadline));
+	TAKE(lock, WRITE | SHIM_HOW_TIMED, TRY_WRITE, SHIM_REAL(pthread_rwlock_clockwrlock)(lock, clock, deadline),
+	     SHIM_REAL(pthread_rwlock_clockwrlock)(lock, clock, deadline));
 }
 
 SHIM_HOOK(int, pthread_rwlock_unlock, (pthread_rwlock_t *lock))

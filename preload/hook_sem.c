@@ -98,9 +98,23 @@ SHIM_HOOK(int, sem_trywait, (sem_t * sem))
 	return result;
 }
 
+SHIM_HOOK_AHEAD(int, sem_wait, (sem_t * sem));
+SHIM_HOOK_AHEAD(int, sem_timedwait, (sem_t * sem, const struct timespec *deadline));
+
+/* To wait for a signal without a limit may be how a thread idles. */
+static int wait_endless(struct shim_block *block, sem_t *sem, bool resource)
+{
+	int result;
+	if (!resource)
+		return SHIM_REAL(sem_wait)(sem);
+	SHIM_ENDLESS(result, block, deadline, result != 0 && errno == ETIMEDOUT,
+	             SHIM_REAL(sem_timedwait)(sem, &deadline), SHIM_REAL(sem_wait)(sem));
+	return result;
+}
+
 SHIM_HOOK(int, sem_wait, (sem_t * sem))
 {
-	SEM_WAIT(0, SHIM_REAL(sem_wait)(sem));
+	SEM_WAIT(0, wait_endless(&shim_b, sem, resource));
 }
 
 SHIM_HOOK(int, sem_timedwait, (sem_t * sem, const struct timespec *deadline))

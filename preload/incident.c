@@ -31,6 +31,7 @@ static bool may_hang(enum dt_incident incident)
 	case DT_INCIDENT_DESTROY_WAITED:
 	case DT_INCIDENT_LOCK_HELD_AT_FORK:
 	case DT_INCIDENT_LONG_WAIT:
+	case DT_INCIDENT_LOCK_TIMEOUT:
 		return true;
 	default:
 		return false;

@@ -378,7 +378,7 @@ bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool 
 }
 
 /* The holder may be running: then only what the lock itself says is known, and that is in the log. */
-void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *slot)
+void shim_waitfor_tell_wait(struct shim_thread *t, const struct dt_board_slot *slot, enum dt_incident incident)
 {
 	struct scratch *s = take_scratch();
 
@@ -390,6 +390,6 @@ void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *s
 	uint32_t at = next_in_the_way(s);
 	if (at != DT_BOARD_SLOTS && at != shim_board_index(slot))
 		count = shim_waitfor_parts(&s->copy, slot->object, s->parts, count, SHIM_PARTS_MAX);
-	shim_incident_tell(t, DT_INCIDENT_LONG_WAIT, 0, s->parts, count);
+	shim_incident_tell(t, incident, 0, s->parts, count);
 	give_scratch(s);
 }

@@ -27,7 +27,7 @@ bool shim_waitfor_deadlocked(void);
 void shim_waitfor_forked(void);
 
 /* Report that the wait published in `slot` lasts long, and who holds what it waits for. */
-void shim_waitfor_long_wait(struct shim_thread *t, const struct dt_board_slot *slot);
+void shim_waitfor_tell_wait(struct shim_thread *t, const struct dt_board_slot *slot, enum dt_incident incident);
 
 /* What on_deadlock says after a report: end the process, or come back. */
 void shim_waitfor_act(void);

@@ -146,6 +146,14 @@ static const char *long_wait_message(struct arena *arena, const struct report_fi
 	                    thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock");
 }
 
+static const char *timeout_message(struct arena *arena, const struct report_finding *finding)
+{
+	const struct report_event *wait = nth(finding, true, 0);
+
+	return arena_printf(arena, "%s was refused %s after the time that --lock-timeout allows",
+	                    thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock");
+}
+
 /* One row a rule: a sentence of its own, or that the first event's thread `acts` on a lock, what another
  * thread does to it where a second event tells (`other`), and the sentence's end. */
 static const struct row {
@@ -211,6 +219,9 @@ static const struct row {
     {.rule = DT_RULE_LONG_WAIT,
      .message = long_wait_message,
      .advice = "Do less with the lock held; `detect stats` shows which sites hold longest."},
+    {.rule = DT_RULE_LOCK_TIMEOUT,
+     .message = timeout_message,
+     .advice = "See that this call's result is looked at; what is held must be let go before the next attempt."},
 };
 
 static const char *message_of(struct arena *arena, const struct report_finding *finding,

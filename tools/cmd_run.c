@@ -19,6 +19,7 @@ enum {
 	KEY_LOG_SIZE,
 	KEY_HEAP,
 	KEY_LONG_WAIT,
+	KEY_LOCK_TIMEOUT,
 	KEY_STACK_DEPTH,
 	KEY_HALT_ON_ERROR,
 	KEY_ABORT_ON_ERROR
@@ -33,6 +34,8 @@ static const struct argp_option rows[] = {
      "At an actual deadlock: report (default: say so and stay hung), exit, abort, break", 0},
     {"long-wait", KEY_LONG_WAIT, "SECONDS", 0,
      "Report as a note what waits longer for a lock, or with a time limit (never)", 0},
+    {"lock-timeout", KEY_LOCK_TIMEOUT, "MS", 0,
+     "Make a wait for a mutex, rwlock or semaphore fail with ETIMEDOUT after so long (never)", 0},
     {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
     {"trace-children", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"log-size", KEY_LOG_SIZE, "MB", 0, "Bound of one process's log (256)", 0},
@@ -101,6 +104,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_LONG_WAIT:
 		options_number("--long-wait", value, 1, 1UL << 20);
 		shim_options_set(&arguments->shim, "long_wait", value);
+		return 0;
+	case KEY_LOCK_TIMEOUT:
+		options_number("--lock-timeout", value, 1, 1UL << 31);
+		shim_options_set(&arguments->shim, "lock_timeout", value);
 		return 0;
 	case KEY_LOG_SIZE:
 		options_number("--log-size", value, 1, 1UL << 20);

@@ -285,6 +285,7 @@ enum dt_incident {
 	DT_INCIDENT_COND_WAIT_UNLOCKED,  /* BLOCKED; `other_lock` is the mutex */
 	DT_INCIDENT_LOCK_HELD_AT_FORK,   /* USE, then HELD by the parent's thread */
 	DT_INCIDENT_LONG_WAIT,           /* BLOCKED, then HELD by who held it, if known */
+	DT_INCIDENT_LOCK_TIMEOUT,        /* BLOCKED, then HELD by who held it, if known */
 	DT_INCIDENTS
 };
 
