@@ -375,6 +375,7 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "How to mend it: join the users before the free; count references with acquire-release "
                 "atomics; take the object out of every shared place under a lock, and free it when no one "
                 "can have it any more.",
+        },
     [DT_RULE_LOCK_TIMEOUT] =
         {
             .id = DT_RULE_LOCK_TIMEOUT,
