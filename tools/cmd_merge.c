@@ -30,7 +30,7 @@ struct merge_arguments {
 
 static const struct argp_option rows[] = {
     {"output", 'o', "OUT", 0,
-     "SQLite file, made if it is not there, or postgresql://... of a database that is", 1},
+     "SQLite file, made if it is not there, or postgresql://... of a database that exists", 1},
     {"prefer-writer", KEY_PREFER_WRITER, NULL, 0,
      "Take every rwlock as one where a waiting writer holds back new readers", 1},
     {"quiet", 'q', NULL, 0, "Say nothing when all went well", 1},

@@ -56,6 +56,10 @@ class Install(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(b"SUMMARY: libdetect: 0 errors", done.stderr)
 
+    def test_man_pages(self):
+        pages = {page.name for page in (self.prefix / "share/man/man1").iterdir()}
+        self.assertLessEqual({"detect.1", "detect-run.1", "detect-doctor.1"}, pages)
+
     def test_pkg_config(self):
         (package,) = self.prefix.glob("lib*/**/libdetect.pc")
         # The archive was configured for another prefix than this one.
