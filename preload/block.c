@@ -148,7 +148,9 @@ static void set_state(struct dt_board_slot *slot, enum dt_board_state state)
 	slot->state = state;
 	__atomic_store_n(&slot->sequence, (slot->sequence | 1) + 1, __ATOMIC_SEQ_CST);
 	set_bit(shim_board->blocked, at, state == DT_BOARD_BLOCKED);
-	set_bit(shim_board->holders, at, state == DT_BOARD_BLOCKED && (slot->held_count || slot->more_count));
+	set_bit(shim_board->holders, at,
+	        (state == DT_BOARD_BLOCKED || state == DT_BOARD_HELD_BACK) &&
+	            (slot->held_count || slot->more_count));
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -165,10 +167,11 @@ static bool interrupts_another(const struct shim_thread *t, const struct dt_boar
 {
 	uintptr_t now = (uintptr_t)here;
 	bool on_own_stack = now < t->stack_top && t->stack_top - now < (uintptr_t)1 << 30;
-	return slot->state == DT_BOARD_BLOCKED && (!on_own_stack || slot->frame > now);
+	return slot->state != DT_BOARD_RUNNING && (!on_own_stack || slot->frame > now);
 }
 
-static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board_slot *slot)
+static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board_slot *slot,
+                    enum dt_board_state state)
 {
 	b->nested = interrupts_another(t, slot, b);
 	if (b->nested)
@@ -180,7 +183,22 @@ static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board
 	slot->since_ns = b->begin_ns;
 	publish_held(t, slot);
 	publish_wait(t, slot, &b->wait);
-	set_state(slot, DT_BOARD_BLOCKED);
+	set_state(slot, state);
+}
+
+/* What it interrupted is blocked, or held back, again; else it runs. */
+static void unpublish(struct shim_block *b)
+{
+	begin_write(b->slot);
+	if (b->nested) {
+		uint32_t sequence = b->slot->sequence;
+		*b->slot = b->outer;
+		b->slot->sequence = sequence;
+		set_state(b->slot, (enum dt_board_state)b->outer.state);
+	} else {
+		set_state(b->slot, DT_BOARD_RUNNING);
+	}
+	b->slot = NULL;
 }
 
 static bool may_close_cycle(const struct shim_block *b)
@@ -188,7 +206,7 @@ static bool may_close_cycle(const struct shim_block *b)
 	return !(b->wait.how & SHIM_HOW_TIMED) && (b->wait.op == DT_OP_ACQUIRE || b->wait.op == DT_OP_JOIN);
 }
 
-bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct shim_wait *wait)
+static void prepare(struct shim_block *b, struct shim_thread *t, const struct shim_wait *wait)
 {
 	b->thread = t;
 	b->slot = NULL;
@@ -197,6 +215,11 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	b->timed_out = false;
 	b->begin_ns = 0;
 	b->wait = *wait;
+}
+
+bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct shim_wait *wait)
+{
+	prepare(b, t, wait);
 	if (t->busy || !t->capacity || !shim_process_check(t))
 		return true;
 	int saved = errno;
@@ -205,7 +228,7 @@ bool shim_block_begin(struct shim_block *b, struct shim_thread *t, const struct 
 	if (wait->op == DT_OP_ACQUIRE)
 		shim_fork_held_check(t, wait->object, wait->how & SHIM_HOW_KIND, wait->context);
 	if (t->board)
-		publish(b, t, t->board);
+		publish(b, t, t->board, DT_BOARD_BLOCKED);
 	bool go = !b->slot || !may_close_cycle(b) || !shim_waitfor_check(t, b->slot, !b->wait.final);
 	if (go)
 		shim_stall_enter(b);
@@ -264,16 +287,26 @@ void shim_block_end(struct shim_block *b)
 		long_wait_over(b);
 	count_wait(b);
 	shim_stall_leave(b);
-	begin_write(b->slot);
-	if (b->nested) {
-		uint32_t sequence = b->slot->sequence;
-		*b->slot = b->outer;
-		b->slot->sequence = sequence;
-		set_state(b->slot, DT_BOARD_BLOCKED);
-	} else {
-		set_state(b->slot, DT_BOARD_RUNNING);
-	}
-	b->slot = NULL;
+	unpublish(b);
+}
+
+bool shim_block_hold_back(struct shim_block *b, struct shim_thread *t, const struct shim_wait *wait)
+{
+	prepare(b, t, wait);
+	if (t->busy || !t->capacity || !t->board || !shim_process_check(t))
+		return false;
+	int saved = errno;
+	t->busy = 1;
+	b->begin_ns = shim_now_ns();
+	publish(b, t, t->board, DT_BOARD_HELD_BACK);
+	t->busy = 0;
+	errno = saved;
+	return true;
+}
+
+void shim_block_let_go(struct shim_block *b)
+{
+	unpublish(b);
 }
 
 void shim_block_cleanup(void *block)

@@ -45,7 +45,10 @@ struct shim_block {
 /* False: do not block, the program asked for EDEADLK instead. */
 bool shim_block_begin(struct shim_block *block, struct shim_thread *t, const struct shim_wait *wait);
 void shim_block_end(struct shim_block *block);
-/* The same, as a cleanup handler. */
+/* Show the calling thread as held back before a call (steer.h). False: nothing can be shown. */
+bool shim_block_hold_back(struct shim_block *block, struct shim_thread *t, const struct shim_wait *wait);
+void shim_block_let_go(struct shim_block *block);
+/* shim_block_end as a cleanup handler. */
 void shim_block_cleanup(void *block);
 
 uint64_t shim_now_ns(void);

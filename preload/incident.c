@@ -13,6 +13,7 @@
 #include "options.h"
 #include "region.h"
 #include "say.h"
+#include "steer.h"
 #include "tables.h"
 
 enum { TEXT_BYTES = 64 * 1024, FRAMES_SAID = 16, PLACES = 1024, TOLD_AT_A_PLACE = 4, TOLD_MAX = 1000 };
@@ -175,7 +176,7 @@ void shim_incident_tell(struct shim_thread *t, enum dt_incident incident, uint32
 		shim_log_append(&rec.head, sizeof rec, payload, count * sizeof *payload, NULL, 0);
 		shim_region_unmap(payload, SHIM_PARTS_MAX * sizeof *payload);
 	}
-	if (shim_options.online || may_hang(incident))
+	if (shim_options.online || (may_hang(incident) && !shim_steering))
 		say(incident, flags, parts, count, now_ns);
 }
 

@@ -16,6 +16,7 @@
 #include "seen.h"
 #include "signals.h"
 #include "stats.h"
+#include "steer.h"
 #include "tables.h"
 #include "thread.h"
 #include "unwind_memory.h"
@@ -318,6 +319,11 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	*e = (struct shim_held){.lock = lock, .context = c->id, .signals = t->signals, .how = how};
 	e->signature = pair.signature;
 	note(t, index, slot, c, &pair);
+	if (SHIM_UNLIKELY(shim_steering)) {
+		c->how = SHIM_HOW_KIND; /* none: it comes here the next time too */
+		shim_steer(t, index);
+		return index;
+	}
 	/* Not while a recording below was interrupted: it may have been of this very place. */
 	if (!t->busy) {
 		c->last_lock = NULL;

@@ -20,6 +20,7 @@
 #include "signals.h"
 #include "stall.h"
 #include "stats.h"
+#include "steer.h"
 #include "tables.h"
 #include "thread.h"
 #include "waiters.h"
@@ -63,8 +64,10 @@ bool shim_process_open(void)
 		return false;
 	}
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() && shim_waiters_open() &&
-	    shim_misuse_open() && shim_stats_open())
+	    shim_misuse_open() && shim_stats_open()) {
+		shim_steer_open();
 		return true;
+	}
 	shim_say("not enough address space for the tables: the program runs on unobserved");
 	return false;
 }
@@ -113,6 +116,7 @@ void shim_process_started(bool forked)
 		shim_signals_forked();
 		shim_stats_forked();
 		shim_incident_forked();
+		shim_steer_forked();
 	}
 	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);

@@ -35,6 +35,7 @@ struct scratch {
 	struct dt_board_slot copy;
 	struct shim_part parts[SHIM_PARTS_MAX];
 	uint32_t depth;
+	bool held_back; /* threads that are held back count as blocked */
 };
 
 static struct scratch *_Atomic spare;
@@ -118,9 +119,12 @@ static bool waits_to_write(const struct dt_board_slot *copy, const struct level 
 	       copy->wait == DT_WAIT_FOREVER && same(copy->object, copy->key, copy->pid, wanted);
 }
 
-static bool is_edge(const struct dt_board_slot *copy)
+static bool is_edge(const struct scratch *s)
 {
-	return copy->state == DT_BOARD_BLOCKED && copy->wait == DT_WAIT_FOREVER &&
+	const struct dt_board_slot *copy = &s->copy;
+
+	return (copy->state == DT_BOARD_BLOCKED || (s->held_back && copy->state == DT_BOARD_HELD_BACK)) &&
+	       copy->wait == DT_WAIT_FOREVER &&
 	       (copy->op == DT_OP_ACQUIRE || copy->op == DT_OP_JOIN);
 }
 
@@ -193,7 +197,7 @@ static bool search(struct scratch *s, uint32_t start)
 			continue;
 		}
 		uint64_t bit = (uint64_t)1 << at % 64;
-		if ((s->visited[at / 64] & bit) || !is_edge(&s->copy) || s->depth == SHIM_CYCLE_MAX)
+		if ((s->visited[at / 64] & bit) || !is_edge(s) || s->depth == SHIM_CYCLE_MAX)
 			continue;
 		s->visited[at / 64] |= bit;
 		s->path[s->depth++] = level_of(at, &s->copy);
@@ -359,6 +363,26 @@ static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
 	return refuse;
 }
 
+static void start_search(struct scratch *s, const struct dt_board_slot *slot, bool held_back)
+{
+	memset(s->visited, 0, sizeof s->visited);
+	s->path[0] = level_of(shim_board_index(slot), slot);
+	s->depth = 1;
+	s->held_back = held_back;
+}
+
+bool shim_waitfor_would_close(const struct dt_board_slot *slot)
+{
+	struct scratch *s = take_scratch();
+
+	if (!s)
+		return false;
+	start_search(s, slot, true);
+	bool would = search(s, shim_board_index(slot));
+	give_scratch(s);
+	return would;
+}
+
 bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool refusable)
 {
 	struct scratch *s = take_scratch();
@@ -367,9 +391,7 @@ bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool 
 
 	if (!s)
 		return false;
-	memset(s->visited, 0, sizeof s->visited);
-	s->path[0] = level_of(start, slot);
-	s->depth = 1;
+	start_search(s, slot, false);
 	/* Who waits for itself waits for nobody else, whoever may be in the way too. */
 	if (holds(slot, &s->path[0]) || search(s, start))
 		refuse = report(t, s, refusable);

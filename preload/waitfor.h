@@ -22,6 +22,10 @@ enum { SHIM_CYCLE_MAX = 1024 };
  * True: the call is to be refused (on_deadlock=break). May end the process (exit, abort). */
 bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool refusable);
 
+/* If the thread that is held back in `slot` went on now, its wait would close a cycle of threads that are blocked, or
+ * held back as it is. */
+bool shim_waitfor_would_close(const struct dt_board_slot *slot);
+
 /* A cycle was reported in this process and not broken. */
 bool shim_waitfor_deadlocked(void);
 void shim_waitfor_forked(void);

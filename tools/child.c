@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int passed_on[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP,   SIGUSR1,
@@ -56,7 +57,35 @@ static void pass_on(pid_t pid, const siginfo_t *info)
 		kill(pid, info->si_signo);
 }
 
-static void wait_for_end(struct child *child, const sigset_t *taken)
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The next signal's number; at the end of the time the child is killed, and SIGCHLD comes. */
+static int next_signal(struct child *child, const sigset_t *taken, siginfo_t *info, uint64_t end_ns)
+{
+	if (!end_ns || child->timed_out)
+		return sigwaitinfo(taken, info);
+	uint64_t now = now_ns(), left = end_ns > now ? end_ns - now : 0;
+	const struct timespec limit = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+	int signal = left ? sigtimedwait(taken, info, &limit) : -1;
+	if (now_ns() >= end_ns) {
+		child->timed_out = true;
+		kill(child->pid, SIGKILL);
+	}
+	return signal;
+}
+
+static bool interrupts(int signal)
+{
+	return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM || signal == SIGHUP;
+}
+
+static void wait_for_end(struct child *child, const sigset_t *taken, uint64_t end_ns)
 {
 	for (;;) {
 		siginfo_t info;
@@ -64,21 +93,27 @@ static void wait_for_end(struct child *child, const sigset_t *taken)
 
 		if (ended == child->pid)
 			return;
-		if (sigwaitinfo(taken, &info) > 0)
-			pass_on(child->pid, &info);
+		int signal = next_signal(child, taken, &info, end_ns);
+		if (signal <= 0)
+			continue;
+		if (interrupts(signal))
+			child->interrupt = signal;
+		pass_on(child->pid, &info);
 	}
 }
 
 /* What came in while the child ended must not end us before the report. */
-static void drop_pending(const sigset_t *taken)
+static void drop_pending(struct child *child, const sigset_t *taken)
 {
 	const struct timespec at_once = {0};
+	int signal;
 
-	while (sigtimedwait(taken, NULL, &at_once) > 0)
-		;
+	while ((signal = sigtimedwait(taken, NULL, &at_once)) > 0)
+		if (interrupts(signal))
+			child->interrupt = signal;
 }
 
-int child_run(struct child *child, const char *path, char *const *argv, char *const *environment)
+int child_run(struct child *child, const char *path, char *const *argv, char *const *environment, uint64_t limit_ns)
 {
 	sigset_t taken = taken_signals(), mask;
 	struct sigaction chld_default = {.sa_handler = SIG_DFL}, chld_before;
@@ -100,10 +135,10 @@ int child_run(struct child *child, const char *path, char *const *argv, char *co
 	close(error_pipe[1]);
 	if (!error) {
 		child->exec_errno = read_exec_errno(error_pipe[0]);
-		wait_for_end(child, &taken);
+		wait_for_end(child, &taken, limit_ns ? now_ns() + limit_ns : 0);
 	}
 	close(error_pipe[0]);
-	drop_pending(&taken);
+	drop_pending(child, &taken);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	sigaction(SIGCHLD, &chld_before, NULL);
 	return error;

@@ -6,16 +6,21 @@
 #ifndef TOOLS_CHILD_H
 #define TOOLS_CHILD_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child {
 	pid_t pid;
 	int wait_status; /* as of waitpid */
 	int exec_errno;  /* it could not be executed: why; else 0 */
+	int interrupt;   /* SIGINT or its like was sent to us too, last this one; 0: none */
+	bool timed_out;  /* it was killed for that */
 };
 
-/* Run `path` to its end. Returns 0, or the errno of what failed before the program was tried. */
-int child_run(struct child *child, const char *path, char *const *argv, char *const *environment);
+/* Run `path` to its end, or for `limit_ns` (0: without a limit). Returns 0, or the errno of what failed before the
+ * program was tried. */
+int child_run(struct child *child, const char *path, char *const *argv, char *const *environment, uint64_t limit_ns);
 
 /* Its exit status as a shell gives it: 128+N after signal N. */
 int child_status(int wait_status);

@@ -147,27 +147,13 @@ static void direct_shim(struct run_arguments *arguments, const struct log_dir *d
 static void run_program(struct run_arguments *arguments, const struct program *program, const char *preload,
                         struct log_dir *dir, struct child *child)
 {
-	char **environment = shim_environment(preload, &arguments->shim), **argv = arguments->program_argv;
-	const char *path = program->shell_script ? "/bin/sh" : program->path;
-	char **shell_argv = NULL;
-
-	if (program->shell_script) {
-		size_t count = 0;
-		while (argv[count])
-			count++;
-		shell_argv = must_realloc(NULL, count + 2, sizeof(*argv));
-		shell_argv[0] = "/bin/sh";
-		memcpy(shell_argv + 1, argv, (count + 1) * sizeof(*argv));
-		shell_argv[1] = program->path;
-		argv = shell_argv;
-	}
-	int error = child_run(child, path, argv, environment);
+	char **environment = shim_environment(preload, &arguments->shim);
+	int error = program_run(program, child, arguments->program_argv, environment, 0);
 	if (error || child->exec_errno) {
 		say("%s: %s", program->path, strerror(error ? error : child->exec_errno));
 		log_dir_close(dir, true);
 		exit(error ? STATUS_USAGE : STATUS_CANNOT_EXECUTE);
 	}
-	free(shell_argv);
 	shim_environment_free(environment);
 }
 

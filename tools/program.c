@@ -240,3 +240,21 @@ void program_close(struct program *program)
 	free(program->why);
 	*program = (struct program){0};
 }
+
+int program_run(const struct program *program, struct child *child, char **argv, char *const *environment,
+                uint64_t limit_ns)
+{
+	size_t count = 0;
+
+	if (!program->shell_script)
+		return child_run(child, program->path, argv, environment, limit_ns);
+	while (argv[count])
+		count++;
+	char **shell_argv = must_realloc(NULL, count + 2, sizeof(*argv));
+	shell_argv[0] = SHELL;
+	memcpy(shell_argv + 1, argv, (count + 1) * sizeof(*argv));
+	shell_argv[1] = program->path;
+	int error = child_run(child, SHELL, shell_argv, environment, limit_ns);
+	free(shell_argv);
+	return error;
+}

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "child.h"
+
 struct program {
 	char *path;        /* to execute; NULL when it can't be */
 	char *elf;         /* what the kernel loads in the end: `path`, or its interpreter; NULL: not known */
@@ -21,5 +23,9 @@ struct program {
  * The caller frees it with program_close. */
 void program_find(struct program *program, const char *name);
 void program_close(struct program *program);
+
+/* Run it to its end, or for `limit_ns` (0: without a limit): child_run's, for shell scripts too. */
+int program_run(const struct program *program, struct child *child, char **argv, char *const *environment,
+                uint64_t limit_ns);
 
 #endif

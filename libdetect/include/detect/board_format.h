@@ -31,7 +31,8 @@ enum {
 	DT_BOARD_HELD = 12
 };
 
-enum dt_board_state { DT_BOARD_FREE, DT_BOARD_RUNNING, DT_BOARD_BLOCKED };
+/* Held back: about to ask for a lock, and kept from it for a while by the shim (detect confirm). It can go on. */
+enum dt_board_state { DT_BOARD_FREE, DT_BOARD_RUNNING, DT_BOARD_BLOCKED, DT_BOARD_HELD_BACK };
 
 enum dt_board_flag { DT_BOARD_PREFERS_WRITER = 1 };
 
@@ -52,7 +53,7 @@ struct dt_board_slot {
 	uint64_t held_address;   /* the shim's held stack, in the process's own memory */
 	uint64_t thread_address; /* the shim's record of the thread, likewise */
 	uint64_t frame;          /* stack address of the blocked call */
-	/* Valid in the state DT_BOARD_BLOCKED: */
+	/* Valid in the states DT_BOARD_BLOCKED and DT_BOARD_HELD_BACK: */
 	uint64_t object, key;
 	uint64_t since_ns;
 	uint64_t mutex; /* condition waits */
@@ -73,7 +74,7 @@ struct dt_board {
 	uint64_t zero[6];
 	int32_t owners[DT_BOARD_GROUPS];
 	uint64_t blocked[DT_BOARD_WORDS]; /* a bit a slot: blocked */
-	uint64_t holders[DT_BOARD_WORDS]; /* blocked while holding something */
+	uint64_t holders[DT_BOARD_WORDS]; /* blocked or held back while holding something */
 	uint64_t claims[DT_BOARD_CLAIMS]; /* cycles that were reported, by a mix of their members' states */
 	struct dt_board_slot slots[DT_BOARD_SLOTS];
 };

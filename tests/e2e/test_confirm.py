@@ -1,0 +1,196 @@
+"""detect confirm: predicted cycles that can close do close; those that can't are never said to."""
+
+import json
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from detect_case import DetectCase
+from detect_e2e import DETECT, PRELOAD, PROGRAMS, run_bare
+
+ATTEMPTS = 8
+
+
+def record(folder, program, *arguments):
+    """The logs of a run that ended well."""
+    logs = Path(folder) / "logs"
+    done = subprocess.run([str(DETECT), "run", f"--output={logs}", "--fail-on=never", "--quiet", "--report=/dev/null",
+                           "--", str(PROGRAMS / program), *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    if done.returncode != 0:
+        raise AssertionError(f"{program} {arguments}: status {done.returncode}\n{done.stderr.decode()}")
+    return logs
+
+
+def confirm(logs, program, *arguments, options=(), attempts=ATTEMPTS, stdin=subprocess.DEVNULL):
+    """`detect confirm`: (status, result as JSON has it, stdout bytes, stderr bytes)."""
+    result = Path(logs).parent / "result.json"
+    done = subprocess.run([str(DETECT), "confirm", "--format=json", f"--report={result}", f"--attempts={attempts}",
+                           *options, str(logs), "--", str(PROGRAMS / program), *arguments],
+                          stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    text = result.read_text() if result.exists() else "null"
+    return done.returncode, json.loads(text), done.stdout, done.stderr
+
+
+class ConfirmCase(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="detect-confirm-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def confirm(self, program, *arguments, **keywords):
+        logs = record(tempfile.mkdtemp(dir=self.folder), program, *arguments)
+        return confirm(logs, program, *arguments, **keywords)
+
+    def closes(self, program, case, edges=2):
+        with self.subTest(program=program, case=case):
+            status, result, _, said = self.confirm(program, case)
+            self.assertEqual(status, 0, (result, said))
+            for finding in result["findings"]:
+                self.assertTrue(finding["confirmed"])
+                self.assertEqual(finding["rule"], "lock-order-cycle")
+                self.check_deadlock(finding, edges)
+
+    def check_deadlock(self, finding, edges):
+        """What closed is what was predicted: the same functions at the same edges."""
+        deadlock = finding["deadlock"]
+        self.assertEqual((deadlock["rule"], deadlock["level"]), ("deadlock", "error"))
+        self.assertEqual(len(deadlock["state"]["cycle"]), edges)
+        # What else was held then is told too.
+        self.assertLessEqual(self.places(finding), self.places(deadlock))
+
+    def places(self, finding):
+        return {(event["what"], event["stack"][0]["offset"]) for event in finding["events"]}
+
+    def stays_open(self, program, case, attempts=ATTEMPTS):
+        with self.subTest(program=program, case=case):
+            status, result, _, said = self.confirm(program, case, attempts=attempts)
+            self.assertEqual(status, 1, said)
+            self.assertEqual(result["summary"]["confirmed"], 0)
+            for finding in result["findings"]:
+                self.assertEqual((finding["confirmed"], finding["attempts"], finding["deadlock"]),
+                                 (False, attempts, None))
+
+
+class Cycles(ConfirmCase):
+    def test_that_can_close(self):
+        for case, edges in (("two", 2), ("late", 2), ("three", 3), ("four", 4), ("rwlocks", 2), ("mixed", 2),
+                            ("recursive", 2), ("tried", 2), ("functions", 2), ("heap", 3), ("windows", 2),
+                            ("under-third", 2), ("crowded", 2), ("spins", 2), ("child", 2)):
+            self.closes("steer", case, edges)
+
+    def test_of_the_cpp_library(self):
+        for program in ("steer_cpp0", "steer_cpp2"):
+            if (PROGRAMS / program).exists():
+                for case in ("guards", "shared"):
+                    self.closes(program, case)
+
+    def test_that_cannot_close(self):
+        for case in ("flag", "condition", "semaphore", "pipe", "rwlocks-by-flag", "three-by-flag"):
+            self.stays_open("steer", case, attempts=4)
+
+    def test_one_of_two(self):
+        logs = record(self.folder, "steer", "two-cycles")
+        status, result, _, _ = confirm(logs, "steer", "two-cycles", attempts=3)
+        self.assertEqual(status, 1)
+        self.assertEqual((result["summary"]["asked"], result["summary"]["confirmed"]), (2, 1))
+        (possible,) = [finding for finding in result["findings"] if finding["confirmed"]]
+        self.assertEqual(sorted(lock["name"] for lock in possible["locks"]), ["a", "b"])
+
+        # Only the one that is asked for, by the first digits of its fingerprint.
+        wanted = possible["fingerprint"][:12]
+        status, result, _, _ = confirm(logs, "steer", "two-cycles", options=[f"--finding={wanted}"])
+        self.assertEqual(status, 0)
+        self.assertEqual([finding["fingerprint"] for finding in result["findings"]], [possible["fingerprint"]])
+
+
+class Runs(ConfirmCase):
+    def test_ends_at_the_deadlock(self):
+        """The program would go on for a minute."""
+        logs = record(self.folder, "steer", "two")
+        begin = time.monotonic()
+        status, _, _, _ = confirm(logs, "steer", "endless")
+        self.assertEqual(status, 0)
+        self.assertLess(time.monotonic() - begin, 20)
+
+    def test_is_ended_by_the_timeout(self):
+        logs = record(self.folder, "steer", "flag")
+        status, result, _, _ = confirm(logs, "steer", "hangs", options=["--attempt-timeout=1"], attempts=2)
+        self.assertEqual(status, 1)
+        self.assertEqual(result["findings"][0]["timeouts"], 2)
+        left = subprocess.run(["pgrep", "-f", f"{PROGRAMS}/steer hangs"], stdout=subprocess.PIPE)
+        self.assertEqual(left.stdout, b"", "nothing of an attempt stays behind")
+
+    def test_leaves_the_programs_streams_alone(self):
+        logs = record(self.folder, "steer", "echo")
+        text = Path(self.folder) / "input"
+        text.write_text("word\n")
+        for options, written in (((), b"word\n" * 3), (("--quiet",), b"")):
+            with text.open() as stdin:
+                status, _, out, said = confirm(logs, "steer", "echo", options=options, attempts=3, stdin=stdin)
+            self.assertEqual((status, out), (1, written), said)
+            self.assertEqual(said, b"")
+
+    def test_text(self):
+        logs = record(self.folder, "steer", "two")
+        done = subprocess.run([str(DETECT), "confirm", str(logs), "--", str(PROGRAMS / "steer"), "two"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        said = done.stderr.decode()
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+        for words in ("confirmed: it closed in attempt", "ERROR: deadlock", "a_then_b", "1 of 1 confirmed"):
+            self.assertIn(words, said)
+        done = subprocess.run([str(DETECT), "confirm", "--attempts=2", str(logs), "--", str(PROGRAMS / "steer"), "nothing"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not reproduced in 2 attempts", done.stderr.decode())
+
+    def test_bad_plans_steer_nothing(self):
+        """The shim takes no plan on trust: cut, garbage, none, a folder."""
+        whole = b"DTSTEER\n" + (1).to_bytes(4, "little") + b"\xff" * 2000
+        for content in (b"", b"DTSTEER\n", b"\0" * 4096, whole, whole[:2000]):
+            plan = Path(self.folder) / "plan"
+            plan.write_bytes(content)
+            status, out, said = run_bare("steer", "two",
+                                         env={"LD_PRELOAD": str(PRELOAD), "DETECT_OPTIONS": f"steer={plan}:online=no"})
+            self.assertEqual((status, out), (0, b""), said)
+            self.assertIn(b"no plan", said)
+
+
+class Usage(DetectCase):
+    """One line that says what is wrong, and status 2."""
+
+    def confirm(self, *args):
+        return self.detect("confirm", *args)
+
+    def setUp(self):
+        super().setUp()
+        self.program = PROGRAMS / "steer"
+        self.logs = record(self.folder, "steer", "two")
+
+    def test_errors(self):
+        self.assert_line(self.confirm(), 2, "LOG")
+        self.assert_line(self.confirm(self.logs), 2, "PROGRAM")
+        self.assert_line(self.confirm(self.folder / "none", "--", self.program), 2, "none")
+        self.assert_line(self.confirm(self.write("bad.dtlog", "no log"), "--", self.program), 2, "bad.dtlog")
+        self.assert_line(self.confirm("--finding=zz", self.logs, "--", self.program), 2, "zz", "no finding")
+        self.assert_line(self.confirm("--finding=", self.logs, "--", self.program), 2, "no finding")
+        self.assert_line(self.confirm("--attempts=0", self.logs, "--", self.program), 2, "--attempts")
+        self.assert_line(self.confirm("--attempt-timeout=x", self.logs, "--", self.program), 2, "--attempt-timeout")
+        self.assert_line(self.confirm("--format=html", self.logs, "--", self.program), 2, "html")
+        self.assert_line(self.confirm(self.logs, "--", self.folder / "missing"), 127, "missing")
+        self.assert_line(self.confirm(self.logs, "--", self.folder), 126)
+        self.assert_line(self.confirm("--report=/none/x", self.logs, "--", self.program), 2, "/none/x")
+
+    def test_nothing_to_confirm(self):
+        clean = record(self.folder / "tmp", "steer", "nothing")
+        self.assert_line(self.confirm(clean, "--", self.program), 2, "nothing to confirm")
+
+    def test_leaves_nothing_behind(self):
+        self.confirm("--attempts=2", "--quiet", self.logs, "--", self.program, "two")
+        self.assertEqual(list(self.temporary.iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
