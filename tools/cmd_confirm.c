@@ -18,9 +18,8 @@ enum { ATTEMPTS_MAX = 1000000, TIMEOUT_MAX_S = 1000000, STATUS_NOT_CONFIRMED = 1
 
 static const struct argp_option rows[] = {
     {"finding", KEY_FINDING, "FINGERPRINT", 0,
-     "Only this finding; its first digits are enough; can be given again. Without it: every lock-order cycle "
-     "that is "
-     "no note)",
+     "Only this finding; its first digits are enough; can be given again (every lock-order cycle that is no "
+     "note)",
      0},
     {"attempts", KEY_ATTEMPTS, "N", 0, "Runs of PROGRAM for each finding, at most (20)", 0},
     {"attempt-timeout", KEY_ATTEMPT_TIMEOUT, "SECONDS", 0, "End a run that lasts longer (60)", 0},
