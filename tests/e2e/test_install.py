@@ -1,5 +1,6 @@
 """What `cmake --install` leaves can be used by a program of somebody else's."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -8,6 +9,8 @@ import tempfile
 import unittest
 
 BUILD = os.environ.get("DETECT_BUILD", str(pathlib.Path(__file__).resolve().parents[2] / "build/release"))
+
+SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "samples"
 
 PROGRAM = """
 #include <detect/check.h>
@@ -30,6 +33,28 @@ target_link_libraries(user PRIVATE detect::engine)
 if(NOT EXISTS "${DETECT_PRELOAD_LIBRARY}" OR NOT EXISTS "${DETECT_COMMAND}")
 	message(FATAL_ERROR "the package does not know where the command and the shim are")
 endif()
+"""
+
+TESTED = """
+cmake_minimum_required(VERSION 3.22)
+project(tested C)
+find_package(detect REQUIRED)
+find_package(Threads REQUIRED)
+enable_testing()
+foreach(name bug fix)
+	add_executable(${name} ${SAMPLES}/bank-transfer/${name}.c)
+	target_link_libraries(${name} Threads::Threads)
+endforeach()
+detect_add_test(NAME fix COMMAND fix)
+detect_add_test(NAME bug COMMAND bug OPTIONS -q REPORT json:bug.json)
+detect_add_test(NAME bug-known COMMAND bug BASELINE known.json)
+detect_add_test(NAME bug-suppressed COMMAND bug SUPPRESSIONS known.supp)
+detect_add_test(NAME bug-errors-only COMMAND bug FAIL_ON error)
+detect_add_test(NAME there COMMAND sh -c "test -f marker && test \\"$1\\" = 'two words'" sh "two words" WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/there)
+detect_add_test(NAME status COMMAND sh -c "exit 3")
+set_tests_properties(bug status PROPERTIES WILL_FAIL ON)
+set_tests_properties(bug-known bug-suppressed PROPERTIES DEPENDS bug)
+add_test(NAME bare COMMAND bug)
 """
 
 
@@ -72,6 +97,57 @@ class Install(unittest.TestCase):
         self.output("cmake", "-S", ".", "-B", "build", "-DCMAKE_PREFIX_PATH=" + str(self.prefix))
         self.output("cmake", "--build", "build")
         self.assertEqual(self.output("build/user"), "lock-order-cycle\n")
+
+    def ctest(self, build, *options):
+        done = subprocess.run(["ctest", "--test-dir", build, "--no-tests=error", *options], cwd=self.folder / "tested",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+    def test_add_test(self):
+        project = self.folder / "tested"
+        (project / "there").mkdir(parents=True)
+        (project / "there/marker").touch()
+        (project / "CMakeLists.txt").write_text(TESTED)
+        (project / "known.json").write_text("{}")
+        (project / "known.supp").write_text("deadlock:transfer\n")
+        self.output("cmake", "-S", "tested", "-B", "tested/build", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_PREFIX_PATH=" + str(self.prefix),
+                    "-DSAMPLES=" + str(SAMPLES))
+        self.output("cmake", "--build", "tested/build")
+        status, said = self.ctest("build", "-R", "^bug$")
+        self.assertEqual(status, 0, said)
+        shutil.copy(project / "build/bug.json", project / "known.json")
+        status, said = self.ctest("build", "-L", "detect")
+        self.assertEqual(status, 0, said)
+        self.assertIn("100% tests passed, 0 tests failed out of 7", said)
+        # With nothing known, the same test fails: it is the baseline that lets it pass.
+        report = json.loads((project / "known.json").read_text())
+        self.assertEqual([finding["rule"] for finding in report["findings"]], ["lock-order-cycle"])
+        report["findings"] = []
+        (project / "known.json").write_text(json.dumps(report))
+        status, said = self.ctest("build", "-R", "^bug-known$")
+        self.assertNotEqual(status, 0, said)
+
+        # All tests of a project that knows nothing of it.
+        done = subprocess.run([self.prefix / "bin/detect", "run", "-f", "json", "-r", "all.json", "--", "ctest", "--test-dir", "build", "-R", "^bare$"],
+                              cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 66, done.stderr)
+        self.assertIn(b"100% tests passed", done.stdout)
+        found = json.loads((project / "all.json").read_text())
+        self.assertEqual([finding["rule"] for finding in found["findings"]], ["lock-order-cycle"])
+        self.assertLessEqual({"ctest", "bug"}, {os.path.basename(process["argv"][0]) for process in found["processes"]})
+
+    def test_add_test_is_used_wrongly(self):
+        wrong = self.folder / "wrong"
+        wrong.mkdir()
+        (wrong / "CMakeLists.txt").write_text(TESTED.split("foreach")[0] + "detect_add_test(NAME x COMAND y)\n")
+        done = subprocess.run(["cmake", "-S", wrong, "-B", wrong / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("detect_add_test: NAME and COMMAND are needed", done.stderr)
+
+    def test_completions(self):
+        for name in ("bash-completion/completions/detect", "zsh/vendor-completions/_detect", "fish/vendor_completions.d/detect.fish"):
+            self.assertIn("detect", (self.prefix / "share" / name).read_text())
 
 
 if __name__ == "__main__":
