@@ -406,6 +406,174 @@ static void spins(void)
 	run_two(spin_there, spin_back);
 }
 
+/* The one that is late in "late" comes first. */
+static void *a_then_b_late(void *unused)
+{
+	nap(200);
+	return a_then_b(unused);
+}
+
+static void early(void)
+{
+	run_two(b_then_a, a_then_b_late);
+}
+
+/* Both threads run the same code, with both orders in it. */
+static void *both_orders(void *argument)
+{
+	nap((int)(intptr_t)argument * 2 * NAP_MS);
+	both(&a, &b);
+	nap(NAP_MS);
+	both(&b, &a);
+	return NULL;
+}
+
+static void same_code(void)
+{
+	run_two(both_orders, both_orders);
+}
+
+/* Any account to any other, by four threads. */
+static void *random_transfers(void *argument)
+{
+	unsigned seed = (unsigned)(intptr_t)argument + 1;
+
+	for (int turn = 0; turn < 60; turn++) {
+		int from = rand_r(&seed) % LOCKS, to = (from + 1 + rand_r(&seed) % (LOCKS - 1)) % LOCKS;
+		transfer(&accounts[from], &accounts[to], deposit);
+		nap(1);
+	}
+	return NULL;
+}
+
+static void bank(void)
+{
+	void *(*const routines[])(void *) = {random_transfers, random_transfers, random_transfers,
+	                                     random_transfers};
+
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&accounts[i].lock, NULL);
+	run(4, routines);
+}
+
+/* A pool that takes its jobs from a queue: who runs which is open. */
+enum { JOBS = 12 };
+
+static pthread_mutex_t queue = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t job_there = PTHREAD_COND_INITIALIZER;
+static int jobs_put, jobs_taken;
+
+static void *worker(void *unused)
+{
+	for (;;) {
+		pthread_mutex_lock(&queue);
+		while (jobs_taken == jobs_put)
+			pthread_cond_wait(&job_there, &queue);
+		int job = jobs_taken++;
+		pthread_mutex_unlock(&queue);
+		if (job >= JOBS)
+			return unused;
+		if (job % 4 == 3)
+			both(&b, &a);
+		else
+			both(&a, &b);
+	}
+}
+
+static void *boss(void *unused)
+{
+	for (int job = 0; job < JOBS + 3; job++) {
+		nap(job < JOBS ? 4 : 0);
+		pthread_mutex_lock(&queue);
+		jobs_put++;
+		pthread_cond_signal(&job_there);
+		pthread_mutex_unlock(&queue);
+	}
+	return unused;
+}
+
+static void pool(void)
+{
+	void *(*const routines[])(void *) = {worker, worker, worker, boss};
+
+	run(4, routines);
+}
+
+/* Five at a table, who eat at times of their own. */
+static void *philosopher(void *argument)
+{
+	int i = (int)(intptr_t)argument;
+
+	for (int meal = 0; meal < 10; meal++) {
+		nap(1 + (i * 7 + meal * 3) % 11);
+		both(&ring[i], &ring[(i + 1) % ring_size]);
+	}
+	return NULL;
+}
+
+static void dining(void)
+{
+	void *(*const routines[])(void *) = {philosopher, philosopher, philosopher, philosopher, philosopher};
+
+	ring_size = 5;
+	for (int i = 0; i < ring_size; i++)
+		pthread_mutex_init(&ring[i], NULL);
+	run(ring_size, routines);
+}
+
+/* Between the cycle's two a thread takes others. */
+static void *a_c_then_b(void *unused)
+{
+	pthread_mutex_lock(&a);
+	both(&outer, &b);
+	pthread_mutex_unlock(&a);
+	return unused;
+}
+
+static void between(void)
+{
+	run_two(a_c_then_b, b_then_a);
+}
+
+/* The first is waited for with a limit, the second without. */
+static void *timed_a_then_b(void *unused)
+{
+	struct timespec limit;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 10;
+	CHECK(pthread_mutex_timedlock(&a, &limit) == 0);
+	pthread_mutex_lock(&b);
+	pthread_mutex_unlock(&b);
+	pthread_mutex_unlock(&a);
+	return unused;
+}
+
+static void timed(void)
+{
+	run_two(timed_a_then_b, b_then_a);
+}
+
+/* The second thread is made by the first, before its edge, with a lock of its own held. */
+static pthread_t made_thread;
+
+static void *makes_another(void *unused)
+{
+	pthread_mutex_lock(&outer);
+	CHECK(pthread_create(&made_thread, NULL, b_then_a, NULL) == 0);
+	pthread_mutex_unlock(&outer);
+	return a_then_b(unused);
+}
+
+static void made_by_it(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, makes_another, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(pthread_join(made_thread, NULL) == 0);
+}
+
 /* In a child, and the parent waits for it. */
 static void in_child(void)
 {
@@ -644,8 +812,10 @@ static void three_by_flag(void)
 
 CASES({"two", two}, {"late", late}, {"three", three}, {"four", four}, {"six", six}, {"rwlocks", rwlocks},
       {"mixed", mixed}, {"recursive", recursive}, {"tried", tried}, {"functions", functions}, {"heap", heap},
-      {"windows", windows}, {"under-third", under_third}, {"crowded", crowded}, {"spins", spins},
-      {"child", in_child}, {"two-cycles", two_cycles}, {"endless", endless}, {"hangs", hangs},
-      {"nothing", nothing}, {"echo", echo}, {"flag", by_flag}, {"condition", by_condition},
-      {"semaphore", by_semaphore}, {"pipe", by_pipe}, {"turns", by_turns},
-      {"rwlocks-by-flag", rwlocks_by_flag}, {"three-by-flag", three_by_flag})
+      {"windows", windows}, {"early", early}, {"same-code", same_code}, {"bank", bank}, {"pool", pool},
+      {"dining", dining}, {"between", between}, {"timed", timed}, {"made-by-it", made_by_it},
+      {"under-third", under_third}, {"crowded", crowded}, {"spins", spins}, {"child", in_child},
+      {"two-cycles", two_cycles}, {"endless", endless}, {"hangs", hangs}, {"nothing", nothing},
+      {"echo", echo}, {"flag", by_flag}, {"condition", by_condition}, {"semaphore", by_semaphore},
+      {"pipe", by_pipe}, {"turns", by_turns}, {"rwlocks-by-flag", rwlocks_by_flag},
+      {"three-by-flag", three_by_flag})
