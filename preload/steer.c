@@ -233,12 +233,25 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Another thread of this process can go on: it runs, or waits for no longer than some time. */
+static bool other_processes(int32_t pid)
+{
+	for (uint32_t i = 0; i < DT_BOARD_GROUPS; i++) {
+		int32_t owner = __atomic_load_n(&shim_board->owners[i], __ATOMIC_RELAXED);
+		if (owner && owner != pid)
+			return true;
+	}
+	return false;
+}
+
+/* Another thread of this process can go on: it runs, or waits for no longer than some time. Of a lock that is
+ * shared with other processes, one of those may. */
 static bool somebody_runs(const struct dt_board_slot *own)
 {
 	int32_t pid = own->pid;
 	struct dt_board_slot copy;
 
+	if (own->key && other_processes(pid))
+		return true;
 	for (uint32_t at = 0; (at = shim_board_next_of(pid, at)) < DT_BOARD_SLOTS; at++) {
 		const struct dt_board_slot *slot = &shim_board->slots[at];
 		if (slot == own)

@@ -133,7 +133,8 @@ static bool has_deadlock(const struct log_file *log)
 	if (dt_log_read(facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
 		say_out_of_memory();
 	for (uint32_t i = 0; i < dt_facts_incident_count(facts); i++)
-		found |= dt_facts_incident_nth(facts, i)->incident == DT_INCIDENT_DEADLOCK;
+		found |= dt_facts_incident_nth(facts, i)->incident == DT_INCIDENT_DEADLOCK ||
+		         dt_facts_incident_nth(facts, i)->incident == DT_INCIDENT_STALL;
 	dt_facts_free(facts);
 	return found;
 }

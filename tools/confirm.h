@@ -36,9 +36,9 @@ struct confirm_settings {
 int confirm_run(const struct confirm_settings *settings, struct confirm_target *targets, size_t count);
 void confirm_close(struct confirm_target *targets, size_t count);
 
-/* The deadlock that happened is the predicted cycle: the same edges, of locks of the same names, at the same
+/* The deadlock, or the circle in a stall, that happened is the predicted cycle: the same edges, of locks of the same names, at the same
  * places, as a fingerprint compares them. */
-bool confirm_match(const struct report_finding *deadlock, const struct report_finding *cycle);
+bool confirm_match(const struct report_finding *happened, const struct report_finding *cycle);
 
 /* How it went, on `out`. */
 void confirm_print_text(FILE *out, const struct report *asked, const struct confirm_target *targets,

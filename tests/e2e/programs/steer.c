@@ -2,6 +2,7 @@
  * the program orders its threads by a flag, a condition, a semaphore, a pipe: orders that a detector does not
  * take for one. A run without steering ends well: threads come to their locks one nap after the other. */
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -574,6 +575,61 @@ static void made_by_it(void)
 	CHECK(pthread_join(made_thread, NULL) == 0);
 }
 
+/* A semaphore of one unit as a lock. */
+static sem_t one_unit;
+
+static void *unit_then_a(void *unused)
+{
+	sem_wait(&one_unit);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	sem_post(&one_unit);
+	return unused;
+}
+
+static void *a_then_unit(void *unused)
+{
+	nap(NAP_MS);
+	pthread_mutex_lock(&a);
+	sem_wait(&one_unit);
+	sem_post(&one_unit);
+	pthread_mutex_unlock(&a);
+	return unused;
+}
+
+static void unit(void)
+{
+	sem_init(&one_unit, 0, 1);
+	run_two(unit_then_a, a_then_unit);
+}
+
+/* Two processes that share two mutexes. */
+static struct both_locks {
+	pthread_mutex_t rows, entries;
+} * shared;
+
+static void processes(void)
+{
+	pthread_mutexattr_t attributes;
+	int status;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&shared->rows, &attributes);
+	pthread_mutex_init(&shared->entries, &attributes);
+	pid_t child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		both(&shared->rows, &shared->entries);
+		_exit(0);
+	}
+	nap(NAP_MS);
+	both(&shared->entries, &shared->rows);
+	CHECK(waitpid(child, &status, 0) == child);
+}
+
 /* In a child, and the parent waits for it. */
 static void in_child(void)
 {
@@ -812,10 +868,10 @@ static void three_by_flag(void)
 
 CASES({"two", two}, {"late", late}, {"three", three}, {"four", four}, {"six", six}, {"rwlocks", rwlocks},
       {"mixed", mixed}, {"recursive", recursive}, {"tried", tried}, {"functions", functions}, {"heap", heap},
-      {"windows", windows}, {"early", early}, {"same-code", same_code}, {"bank", bank}, {"pool", pool},
-      {"dining", dining}, {"between", between}, {"timed", timed}, {"made-by-it", made_by_it},
-      {"under-third", under_third}, {"crowded", crowded}, {"spins", spins}, {"child", in_child},
-      {"two-cycles", two_cycles}, {"endless", endless}, {"hangs", hangs}, {"nothing", nothing},
-      {"echo", echo}, {"flag", by_flag}, {"condition", by_condition}, {"semaphore", by_semaphore},
-      {"pipe", by_pipe}, {"turns", by_turns}, {"rwlocks-by-flag", rwlocks_by_flag},
-      {"three-by-flag", three_by_flag})
+      {"windows", windows}, {"unit", unit}, {"processes", processes}, {"early", early},
+      {"same-code", same_code}, {"bank", bank}, {"pool", pool}, {"dining", dining}, {"between", between},
+      {"timed", timed}, {"made-by-it", made_by_it}, {"under-third", under_third}, {"crowded", crowded},
+      {"spins", spins}, {"child", in_child}, {"two-cycles", two_cycles}, {"endless", endless},
+      {"hangs", hangs}, {"nothing", nothing}, {"echo", echo}, {"flag", by_flag}, {"condition", by_condition},
+      {"semaphore", by_semaphore}, {"pipe", by_pipe}, {"turns", by_turns},
+      {"rwlocks-by-flag", rwlocks_by_flag}, {"three-by-flag", three_by_flag})
