@@ -177,6 +177,21 @@ static void judge(struct log_set *logs, struct confirm_target *targets, size_t c
 		report_close(builder);
 }
 
+/* Nothing closed. Whether it could have: a program, or arguments, of another log don't even come to the
+ * cycle. */
+static void look_for_cycle(struct log_set *logs, struct confirm_target *target)
+{
+	const struct report_settings settings = {.want_filtered = true};
+	struct report_builder *builder = report_open(&settings);
+	const struct report *report = report_of_logs(builder, logs, NULL, NULL);
+
+	target->unseen = true;
+	for (size_t i = 0; i < report->finding_count; i++)
+		if (strcmp(report->findings[i].fingerprint, target->finding->fingerprint) == 0)
+			target->unseen = false;
+	report_close(builder);
+}
+
 static void look(struct attempt *attempt, struct confirm_target *targets, size_t count, size_t at)
 {
 	struct log_set logs;
@@ -194,8 +209,10 @@ static void look(struct attempt *attempt, struct confirm_target *targets, size_t
 		found = has_deadlock(&logs.files[i]);
 	if (found)
 		judge(&logs, targets, count, at);
-	else
-		targets[at].timeouts += attempt->child.timed_out;
+	else if (attempt->child.timed_out)
+		targets[at].timeouts++;
+	else if (targets[at].attempts == 1)
+		look_for_cycle(&logs, &targets[at]);
 	logs_close(&logs);
 }
 

@@ -18,7 +18,8 @@ struct confirm_target {
 	unsigned timeouts;                    /* of them ended by --attempt-timeout */
 	unsigned others;                      /* of them ended in another deadlock */
 	bool confirmed;
-	bool by_the_way;                /* in an attempt for another one */
+	bool by_the_way; /* in an attempt for another one */
+	bool unseen;     /* the first attempt ended by itself, and did not even show the cycle */
 	struct report_builder *builder; /* of the attempt that confirmed it */
 	const struct report *report;
 	const struct report_finding *deadlock;
@@ -36,8 +37,8 @@ struct confirm_settings {
 int confirm_run(const struct confirm_settings *settings, struct confirm_target *targets, size_t count);
 void confirm_close(struct confirm_target *targets, size_t count);
 
-/* The deadlock, or the circle in a stall, that happened is the predicted cycle: the same edges, of locks of the same names, at the same
- * places, as a fingerprint compares them. */
+/* The deadlock, or the circle in a stall, that happened is the predicted cycle: the same edges, of locks of
+ * the same names, at the same places, as a fingerprint compares them. */
 bool confirm_match(const struct report_finding *happened, const struct report_finding *cycle);
 
 /* How it went, on `out`. */

@@ -41,6 +41,10 @@ static void print_failure(FILE *out, const struct confirm_target *target)
 		fprintf(out, "not reproduced in %u attempt%s\n", target->attempts, plural(target->attempts));
 	if (target->timeouts)
 		fprintf(out, "  %u ended by --attempt-timeout\n", target->timeouts);
+	if (target->unseen)
+		fputs("  the first did not even show the cycle: is this the program of the log, with its "
+		      "arguments?\n",
+		      out);
 	if (target->others)
 		fprintf(out, "  %u ended in another deadlock than this one\n", target->others);
 }
@@ -80,6 +84,7 @@ static json_t *target_object(struct arena *arena, const struct report *asked,
 	json_put(object, "attempts", json_integer(target->attempts));
 	json_put(object, "timeouts", json_integer(target->timeouts));
 	json_put(object, "other_deadlocks", json_integer(target->others));
+	json_put(object, "unseen", json_boolean(target->unseen));
 	json_put(object, "why_not", json_text(arena, target->why_not));
 	json_put(object, "deadlock",
 	         target->confirmed ? emit_json_finding(arena, target->report, target->deadlock)

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -151,6 +152,29 @@ class Runs(ConfirmCase):
                 status, _, out, said = confirm(logs, "steer", "echo", options=options, attempts=3, stdin=stdin)
             self.assertEqual((status, out), (1, written), said)
             self.assertEqual(said, b"")
+
+    def test_another_deadlock_confirms_nothing(self):
+        logs = record(self.folder, "steer", "two")
+        status, result, _, _ = confirm(logs, "deadlock", "two", attempts=3)
+        (finding,) = result["findings"]
+        self.assertEqual((status, finding["confirmed"], finding["other_deadlocks"]), (1, False, 3))
+
+    def test_says_when_it_is_another_program(self):
+        logs = record(self.folder, "steer", "flag")
+        for case, unseen in (("flag", False), ("nothing", True)):
+            _, result, _, _ = confirm(logs, "steer", case, attempts=1)
+            self.assertEqual(result["findings"][0]["unseen"], unseen, case)
+
+    def test_interrupted(self):
+        """Who presses ^C does not want 19 more."""
+        logs = record(self.folder, "steer", "flag")
+        with subprocess.Popen([str(DETECT), "confirm", str(logs), "--", str(PROGRAMS / "steer"), "hangs"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+            time.sleep(1)
+            started.send_signal(signal.SIGINT)
+            _, said = started.communicate(timeout=20)
+        self.assertEqual(started.returncode, 128 + signal.SIGINT)
+        self.assertIn(b"not reproduced in 1 attempt", said)
 
     def test_text(self):
         logs = record(self.folder, "steer", "two")
