@@ -30,6 +30,8 @@ static const enum dt_rule_id rule_of[DT_INCIDENTS] = {
     [DT_INCIDENT_LOCK_HELD_AT_FORK] = DT_RULE_LOCK_HELD_AT_FORK,
     [DT_INCIDENT_LONG_WAIT] = DT_RULE_LONG_WAIT,
     [DT_INCIDENT_LOCK_TIMEOUT] = DT_RULE_LOCK_TIMEOUT,
+    [DT_INCIDENT_CLAIM_EXCEEDED] = DT_RULE_CLAIM_EXCEEDED,
+    [DT_INCIDENT_AVOIDANCE_GAVE_UP] = DT_RULE_AVOIDANCE_GAVE_UP,
 };
 
 enum dt_rule_id dt_rule_of_incident(enum dt_incident incident)

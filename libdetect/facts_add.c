@@ -491,6 +491,21 @@ static enum dt_err add_shared(struct dt_facts *f, const void *at, struct dt_rec 
 	return DT_OK;
 }
 
+static enum dt_err add_units(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_units rec = *(const struct dt_rec_units *)at;
+
+	(void)head;
+	(void)bytes;
+	if (!rec.acq || rec.acq > DT_ID_MAX || !rec.units)
+		return DT_ERR_CORRUPT;
+	struct dt_units *units = dt_vec_push(&f->units, f->alloc);
+	if (!units)
+		return DT_ERR_NOMEM;
+	*units = (struct dt_units){rec.acq, rec.units};
+	return DT_OK;
+}
+
 static enum dt_err add_kin(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
 {
 	const struct dt_rec_kin rec = *(const struct dt_rec_kin *)at;
@@ -533,6 +548,7 @@ static const struct {
     [DT_REC_SHARED] = {sizeof(struct dt_rec_shared), add_shared},
     [DT_REC_FORK] = {sizeof(struct dt_rec_kin), add_kin},
     [DT_REC_REAP] = {sizeof(struct dt_rec_kin), add_kin},
+    [DT_REC_UNITS] = {sizeof(struct dt_rec_units), add_units},
     [DT_REC_RACE] = {sizeof(struct dt_rec_race), add_race},
 };
 

@@ -393,6 +393,33 @@ const struct dt_rule dt_rules[DT_RULES] = {
                     "lock was held for so long (the report says by whom, where that is known), or "
                     "give a longer limit.",
         },
+    [DT_RULE_CLAIM_EXCEEDED] =
+        {
+            .id = DT_RULE_CLAIM_EXCEEDED,
+            .name = "claim-exceeded",
+            .level = DT_LEVEL_NOTE,
+            .summary = "under --avoid, a section took more than its claim says",
+            .text = "--avoid knows from earlier runs (--claims=LOG) what each section of a program needs at most: a "
+                    "section is what a thread does from its first lock until it holds nothing again. Here one took a "
+                    "lock, or a unit more, that none of those runs has seen there. The claim was widened and the "
+                    "program went on; until then the section was not held back where it should have been.\n"
+                    "\n"
+                    "What to do: give the log of this run as --claims too; use runs that reach more of the program.",
+        },
+    [DT_RULE_AVOIDANCE_GAVE_UP] =
+        {
+            .id = DT_RULE_AVOIDANCE_GAVE_UP,
+            .name = "avoidance-gave-up",
+            .level = DT_LEVEL_NOTE,
+            .summary = "--avoid held a thread back for longer than --avoid-patience allows",
+            .text = "A thread was not given a lock since the state would have been unsafe then, and nothing was "
+                    "released that would have made it safe, for as long as --avoid-patience=MS allows (2000). It "
+                    "went on without avoidance: no worse than the program by itself, which may deadlock here.\n"
+                    "\n"
+                    "Usual causes: a section that waits for something else than a lock (a condition variable, "
+                    "a thread, a peer) while it holds what the others need; or one that holds for very long, and "
+                    "the patience is too short for it.",
+        },
 };
 
 const struct dt_rule *dt_rule_find(const char *name)

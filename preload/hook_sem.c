@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <time.h>
 
+#include "avoid.h"
 #include "block.h"
 #include "hook.h"
 #include "identity.h"
@@ -37,13 +38,20 @@ static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t 
 			shim_note_op(t, DT_OP_SEM_WAIT, sem, DT_LOCK_SEM | how, slot);
 		return SHIM_NO_ENTRY;
 	}
-	return again ? SHIM_NO_ENTRY : shim_want(t, sem, slot, DT_LOCK_SEM | how);
+	if (!again)
+		return shim_want(t, sem, slot, DT_LOCK_SEM | how);
+	shim_note_unit(t, sem, slot);
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		shim_avoid_want_unit(t, sem, how);
+	return SHIM_NO_ENTRY;
 }
 
 static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how, bool again, bool success)
 {
 	if (again && success)
 		shim_relock(t, sem);
+	if (again && SHIM_UNLIKELY(shim_avoid_on))
+		shim_avoid_got_unit(t, sem, success);
 	if (index != SHIM_NO_ENTRY)
 		shim_got(t, index, DT_LOCK_SEM | how, success);
 }
@@ -51,6 +59,7 @@ static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how,
 struct sem_wait {
 	struct shim_thread *t;
 	uint32_t index;
+	const void *sem;
 };
 
 /* Cancelled in the wait: nothing was got. */
@@ -58,6 +67,8 @@ static void not_got(void *argument)
 {
 	const struct sem_wait *wait = argument;
 	shim_not_got(wait->t, wait->index);
+	if (SHIM_UNLIKELY(shim_avoid_on) && wait->index == SHIM_NO_ENTRY)
+		shim_avoid_got_unit(wait->t, wait->sem, false);
 }
 
 /* Tried first; the real call begins with a test for cancellation, so this does too. */
@@ -69,7 +80,7 @@ static void not_got(void *argument)
 	uint32_t index = want(t, sem, what, SHIM_SLOT(), resource, again);                                   \
 	result = SHIM_REAL(sem_trywait)(sem);                                                                \
 	if (result != 0 && errno == EAGAIN) {                                                                \
-		struct sem_wait wait = {t, index};                                                           \
+		struct sem_wait wait = {t, index, sem};                                                           \
 		errno = saved;                                                                               \
 		pthread_cleanup_push(not_got, &wait);                                                        \
 		SHIM_BLOCKING_CANCELLABLE(                                                                   \

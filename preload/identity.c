@@ -396,6 +396,21 @@ void shim_identity_units(const void *sem, uint32_t units)
 	remember_units((uintptr_t)sem, slot->units);
 }
 
+uint32_t shim_identity_units_of(const void *sem)
+{
+	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
+	return slot && slot->kind == DT_LOCK_SEM && !atomic_load(&slot->is_signal) ? slot->units : 0;
+}
+
+bool shim_identity_origin(const void *lock, struct shim_origin *origin)
+{
+	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
+	if (!slot || !atomic_load(&slot->id))
+		return false;
+	*origin = (struct shim_origin){slot->alloc_context, slot->init_context, (uintptr_t)lock - slot->block};
+	return true;
+}
+
 bool shim_identity_is_resource(struct shim_thread *t, const void *sem)
 {
 	if (!t->capacity || !shim_log_ready())

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <detect/claims_format.h>
+
 #include "identity.h"
 #include "log.h"
 #include "modules.h"
@@ -162,6 +164,20 @@ void shim_modules_see(uintptr_t address)
 	describe(&found, &d);
 	remember(found.dlfo_link_map, &d, id);
 	log_module(found.dlfo_link_map, &d, id);
+}
+
+bool shim_modules_name(uintptr_t address, uint64_t *name, uint64_t *offset)
+{
+	struct dl_find_object found;
+	if (!_dl_find_object || _dl_find_object((void *)address, &found) != 0)
+		return false;
+	struct described d;
+	char path[PATH_BYTES];
+	describe(&found, &d);
+	size_t length = d.build_id_bytes ? 0 : module_path(found.dlfo_link_map, path) - 1;
+	*name = dt_claims_module(d.build_id, d.build_id_bytes, path, length);
+	*offset = address - found.dlfo_link_map->l_addr;
+	return true;
 }
 
 void shim_modules_unloaded(void)

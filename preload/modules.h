@@ -15,6 +15,9 @@ void shim_modules_unloaded(void);
 /* Another process now: log them anew. */
 void shim_modules_forked(void);
 
+/* A name of the module that is the same in every run, and the offset in it. False: in no module. */
+bool shim_modules_name(uintptr_t address, uint64_t *name, uint64_t *offset);
+
 /* Part of a loaded object's image: a global. */
 bool shim_modules_has(const void *address);
 

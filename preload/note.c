@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "avoid.h"
 #include "identity.h"
 #include "log.h"
 #include "misuse.h"
@@ -59,6 +60,7 @@ static uint64_t signature_below(const struct shim_thread *t, uint32_t index)
 /* Unlink entry `at` from the held stack; what lay above it was not acquired under what is now below. */
 static void remove_entry(struct shim_thread *t, uint32_t at)
 {
+	const struct shim_held gone = t->held[at];
 	t->held[at].how = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	uint64_t parent = signature_below(t, at);
@@ -75,6 +77,8 @@ static void remove_entry(struct shim_thread *t, uint32_t at)
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	t->depth--;
+	if (SHIM_UNLIKELY(gone.how & SHIM_HOW_AVOIDED))
+		shim_avoid_released(t, gone.lock, gone.how);
 }
 
 /* A mutex tells whose it is: it may have been released elsewhere and taken again since. */
@@ -241,6 +245,27 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	errno = saved;
 }
 
+void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot)
+{
+	struct shim_held *e = t->busy ? NULL : shim_held_find(t, sem);
+	if (!e)
+		return;
+	uint32_t units = 2 + (e->how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK;
+	uint64_t signature = shim_mix(e->signature, sem, shim_generation_of(sem), units, DT_LOCK_SEM | 1u << 15);
+	if (shim_tag_seen(t, signature) || !shim_process_check(t))
+		return;
+	int saved = errno;
+	bool folded = false;
+	t->busy = 1;
+	struct dt_rec_units rec = {.head = {DT_REC_UNITS, 0, 0}, .units = units};
+	rec.acq = resolve(t, (uint32_t)(e - t->held), frame_key_of(t, sem, slot), &folded);
+	if (rec.acq && !folded)
+		SHIM_LOG(&rec);
+	shim_seen_add_tag(t, signature);
+	t->busy = 0;
+	errno = saved;
+}
+
 static bool grow_held(struct shim_thread *t)
 {
 	if (t->held != t->held_inline + 1)
@@ -260,6 +285,8 @@ static bool grow_held(struct shim_thread *t)
 static inline void remember_last(struct shim_thread *t, struct shim_context *c, const struct shim_pair *pair)
 {
 	c->last_lock = NULL;
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		return;
 	atomic_signal_fence(memory_order_seq_cst);
 	c->last_parent = pair->parent;
 	c->last_era = t->salt ^ pair->generation;
@@ -295,6 +322,8 @@ uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *
 	e->signals = t->signals;
 	e->acq = 0;
 	remember_last(t, c, &pair);
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		shim_avoid_want(t, index, c->how);
 	return index;
 }
 
@@ -330,6 +359,8 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 		c->how = (uint16_t)how;
 		remember_last(t, c, &pair);
 	}
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		shim_avoid_want(t, index, how);
 	return index;
 }
 
@@ -337,6 +368,8 @@ void shim_not_got(struct shim_thread *t, uint32_t index)
 {
 	if (index == SHIM_NO_ENTRY)
 		return;
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		shim_avoid_not_got(t, index);
 	t->held[index].how = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	t->depth = index;
@@ -372,6 +405,8 @@ bool shim_release_slow(struct shim_thread *t, void *lock)
 			continue;
 		if (t->held[i].how & SHIM_HOW_RELOCKS) {
 			t->held[i].how -= SHIM_HOW_RELOCK;
+			if (SHIM_UNLIKELY(t->held[i].how & SHIM_HOW_AVOIDED) && kind_of(&t->held[i]) == DT_LOCK_SEM)
+				shim_avoid_released(t, lock, t->held[i].how);
 			return true;
 		}
 		if (t->held[i].how & SHIM_HOW_SAMPLED)

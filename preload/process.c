@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "avoid.h"
 #include "board.h"
 #include "fork_held.h"
 #include "identity.h"
@@ -66,6 +67,7 @@ bool shim_process_open(void)
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() && shim_waiters_open() &&
 	    shim_misuse_open() && shim_stats_open()) {
 		shim_steer_open();
+	    shim_misuse_open() && shim_stats_open() && shim_avoid_open())
 		return true;
 	}
 	shim_say("not enough address space for the tables: the program runs on unobserved");
@@ -117,6 +119,7 @@ void shim_process_started(bool forked)
 		shim_stats_forked();
 		shim_incident_forked();
 		shim_steer_forked();
+		shim_avoid_forked();
 	}
 	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);

@@ -50,7 +50,8 @@ enum shim_how {
 	SHIM_HOW_REBASED = 0x80,   /* its held set came about by an out-of-order release below it */
 	SHIM_HOW_HELD = 0x100,     /* got: without it the entry is wanted, or being written */
 	SHIM_HOW_RELOCK = 0x10000, /* one re-lock: recursive mutexes, repeated read locks */
-	SHIM_HOW_RELOCKS = 0x7fff0000,
+	SHIM_HOW_RELOCKS = 0x3fff0000,
+	SHIM_HOW_AVOIDED = 0x40000000, /* counts in avoid.c: its release comes to the slow path */
 };
 /* Timed: its release comes to the slow path. */
 #define SHIM_HOW_SAMPLED 0x80000000u
@@ -131,6 +132,10 @@ struct shim_thread {
 	uint64_t blocked;          /* signals, while mask_known */
 	uint64_t handled;          /* shim_signals_handled as it was when `signals` was worked out */
 	struct shim_handler *handler;  /* the innermost that runs */
+	uint32_t avoid;            /* avoid.c: its seat, plus one; 0: none */
+	uint32_t avoid_pending;    /* entry that was granted and is not got yet, plus one; 0: none */
+	uint32_t avoid_sample;     /* what `sample` would be */
+	bool avoid_passes;         /* what is wanted now is not held back */
 	struct shim_held held_inline[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
 };
 

@@ -1,6 +1,7 @@
 /* stats.c: the table of sites, and the samples of each thread. */
 #include <errno.h>
 
+#include "avoid.h"
 #include "block.h"
 #include "hash.h"
 #include "identity.h"
@@ -153,12 +154,26 @@ static bool take_sample(struct shim_thread *t, struct shim_held *e, uint32_t wei
 	return false;
 }
 
+/* Every acquisition comes here then; one in so many is to be timed. */
+static bool avoided(struct shim_thread *t, uint32_t index)
+{
+	t->sample = 1;
+	shim_avoid_got(t, index);
+	return t->avoid_sample > 1 && --t->avoid_sample;
+}
+
 void shim_stats_sample(struct shim_thread *t, uint32_t index)
 {
+	if (SHIM_UNLIKELY(shim_avoid_on) && avoided(t, index))
+		return;
 	uint32_t weight = t->distance ? t->distance : 1;
 	bool taken = take_sample(t, &t->held[index], weight);
 	t->sample = next_distance(t);
 	t->distance = t->sample + (taken ? 0 : weight);
+	if (SHIM_UNLIKELY(shim_avoid_on)) {
+		t->avoid_sample = t->sample;
+		t->sample = 1;
+	}
 }
 
 static void count(struct shim_thread *t, const struct shim_held *e, const struct shim_sample *sample,

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "avoid.h"
 #include "board.h"
 #include "fast_mutex.h"
 #include "hook.h"
@@ -252,6 +253,7 @@ static void thread_ended(struct shim_thread *t)
 	t->contexts = NULL;
 	t->allocations = NULL;
 	shim_board_thread_ended(t);
+	shim_avoid_thread_ended(t);
 	if (shim_log_ready() && t->id) {
 		t->busy = 1;
 		shim_stall_thread_ended(t);

@@ -40,8 +40,12 @@ void shim_cond_wait_begin(struct shim_cond_wait *wait, void *cond, void *mutex, 
 		shim_release(t, mutex);
 	}
 	shim_note_op(t, DT_OP_COND_WAIT, cond, DT_LOCK_COND | how, slot);
-	if (held)
+	if (held) {
+		/* Taken again inside glibc, later. */
+		t->avoid_passes = true;
 		wait->index = shim_want(t, mutex, slot, DT_LOCK_MUTEX);
+		t->avoid_passes = false;
+	}
 	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	if (t->capacity)
 		publish(wait, t, cond, how, slot);
@@ -54,6 +58,8 @@ void shim_cond_wait_end(void *argument)
 	struct shim_thread *t = &shim_self;
 	shim_block_end(&wait->block);
 	shim_waiters_leave(wait->waiters, wait->woken);
+	t->avoid_passes = true;
 	shim_got(t, wait->index, DT_LOCK_MUTEX + wait->relocks, true);
+	t->avoid_passes = false;
 	shim_race_lock(wait->mutex, DT_LOCK_MUTEX, true);
 }

@@ -154,6 +154,14 @@ static const char *timeout_message(struct arena *arena, const struct report_find
 	                    thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock");
 }
 
+static const char *gave_up_message(struct arena *arena, const struct report_finding *finding)
+{
+	const struct report_event *wait = nth(finding, true, 0);
+
+	return arena_printf(arena, "%s was held back from %s for longer than --avoid-patience allows, and went on",
+	                    thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock");
+}
+
 /* One row a rule: a sentence of its own, or that the first event's thread `acts` on a lock, what another
  * thread does to it where a second event tells (`other`), and the sentence's end. */
 static const struct row {
@@ -222,6 +230,13 @@ static const struct row {
     {.rule = DT_RULE_LOCK_TIMEOUT,
      .message = timeout_message,
      .advice = "See that this call's result is looked at; what is held must be let go before the next attempt."},
+    {.rule = DT_RULE_CLAIM_EXCEEDED,
+     .acts = "takes",
+     .end = ", which no claim of this section says",
+     .advice = "Give this run's log as --claims too."},
+    {.rule = DT_RULE_AVOIDANCE_GAVE_UP,
+     .message = gave_up_message,
+     .advice = "Look at what the others do while they hold what it needs; give a longer --avoid-patience if that is right."},
 };
 
 static const char *message_of(struct arena *arena, const struct report_finding *finding,

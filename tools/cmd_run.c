@@ -5,8 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <detect/claims_format.h>
+
 #include "arena.h"
 #include "child.h"
+#include "claims.h"
 #include "log_dir.h"
 #include "options.h"
 #include "program.h"
@@ -20,6 +23,9 @@ enum {
 	KEY_HEAP,
 	KEY_LONG_WAIT,
 	KEY_LOCK_TIMEOUT,
+	KEY_AVOID,
+	KEY_CLAIMS,
+	KEY_AVOID_PATIENCE,
 	KEY_STACK_DEPTH,
 	KEY_HALT_ON_ERROR,
 	KEY_ABORT_ON_ERROR
@@ -36,6 +42,12 @@ static const struct argp_option rows[] = {
      "Report as a note what waits longer for a lock, or with a time limit (never)", 0},
     {"lock-timeout", KEY_LOCK_TIMEOUT, "MS", 0,
      "Make a wait for a mutex, rwlock or semaphore fail with ETIMEDOUT after so long (never)", 0},
+    {"avoid", KEY_AVOID, "claims|cycles", OPTION_ARG_OPTIONAL,
+     "Keep the program out of deadlocks: hold a thread back while a grant would lead to an unsafe state, by what "
+     "its sections claim; or, with cycles, only where locks are on known lock-order cycles", 0},
+    {"claims", KEY_CLAIMS, "LOG", 0,
+     "With --avoid: what sections need, from the log or folder of an earlier run; can be given again", 0},
+    {"avoid-patience", KEY_AVOID_PATIENCE, "MS", 0, "Hold a thread back no longer than that (2000)", 0},
     {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
     {"trace-children", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"log-size", KEY_LOG_SIZE, "MB", 0, "Bound of one process's log (256)", 0},
@@ -54,6 +66,8 @@ struct run_arguments {
 	struct shim_options shim;
 	const char *output;
 	const char *on_deadlock;
+	const char *avoid; /* NULL: not asked for */
+	struct log_set claims;
 	char **program_argv;
 };
 
@@ -64,13 +78,19 @@ static void set_yes_no(struct run_arguments *arguments, const char *option, cons
 	shim_options_set(&arguments->shim, name, value);
 }
 
+/* Of all options' words, those of on_deadlock. */
+#define WORD_OF_on_deadlock(index, word) [index] = word,
+#define WORD_OF_avoid(index, word)
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
 	static const char *const actions[] = {
-#define DT_OPTION_WORD(name, index, word) [index] = word,
+#define DT_OPTION_WORD(name, index, word) WORD_OF_##name(index, word)
 #include <detect/options.def>
 	    NULL};
+	static const char *const avoid_modes[] = {"claims", "cycles", NULL};
 	struct run_arguments *arguments = state->input;
+	char *why;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -105,6 +125,20 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		options_number("--long-wait", value, 1, 1UL << 20);
 		shim_options_set(&arguments->shim, "long_wait", value);
 		return 0;
+	case KEY_AVOID:
+		if (value)
+			options_word("--avoid", value, avoid_modes);
+		arguments->avoid = value ? value : "claims";
+		return 0;
+	case KEY_CLAIMS:
+		why = logs_add(&arguments->claims, value);
+		if (why)
+			say_usage("--claims: %s", why);
+		return 0;
+	case KEY_AVOID_PATIENCE:
+		options_number("--avoid-patience", value, 1, 1UL << 31);
+		shim_options_set(&arguments->shim, "avoid_patience", value);
+		return 0;
 	case KEY_LOCK_TIMEOUT:
 		options_number("--lock-timeout", value, 1, 1UL << 31);
 		shim_options_set(&arguments->shim, "lock_timeout", value);
@@ -117,6 +151,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arguments->program_argv = &state->argv[state->next - 1];
 		state->next = state->argc;
 		return 0;
+	case ARGP_KEY_END:
+		if (arguments->claims.count && !arguments->avoid)
+			say_usage("--claims is for --avoid, which is not given");
+		if (!arguments->claims.count && arguments->avoid && strcmp(arguments->avoid, "cycles") == 0)
+			say_usage("--avoid=cycles needs to know the cycles: --claims=LOG of an earlier run");
+		return 0;
 	case ARGP_KEY_NO_ARGS:
 		say_usage("which PROGRAM? See 'detect run --help'");
 	default:
@@ -124,8 +164,27 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	}
 }
 
+static void direct_avoidance(struct run_arguments *arguments, const struct log_dir *dir)
+{
+	struct claims_summary summary;
+
+	shim_options_set(&arguments->shim, "avoid", arguments->avoid);
+	if (!arguments->claims.count)
+		return;
+	char *path = must_printf("%s/%s", dir->path, DT_CLAIMS_NAME);
+	char *why = claims_write(&arguments->claims, strcmp(arguments->avoid, "cycles") == 0, path, &summary);
+	if (why)
+		say_usage("--claims: %s", why);
+	if (arguments->options.verbose)
+		say("--claims: %u locks, %u sections that need more than one unit", summary.resources, summary.sections);
+	shim_options_set(&arguments->shim, "claims_file", path);
+	free(path);
+}
+
 static void direct_shim(struct run_arguments *arguments, const struct log_dir *dir)
 {
+	if (arguments->avoid)
+		direct_avoidance(arguments, dir);
 	shim_options_set(&arguments->shim, "log_dir", dir->path);
 	/* The report at the end says it all; twice would be noise. */
 	shim_options_set(&arguments->shim, "online", "no");
@@ -249,6 +308,7 @@ static int run(int argc, char **argv)
 	int status;
 
 	options_init(&arguments.options);
+	logs_open(&arguments.claims);
 	shim_options_init(&arguments.shim);
 	options_parse(&argp, argc, argv, ARGP_IN_ORDER, &arguments);
 	program_find(&program, arguments.program_argv[0]);
@@ -260,6 +320,7 @@ static int run(int argc, char **argv)
 	program_close(&program);
 	shim_options_close(&arguments.shim);
 	options_close(&arguments.options);
+	logs_close(&arguments.claims);
 	return status;
 }
 

@@ -2,6 +2,7 @@
 #include "log_dir.h"
 
 #include <detect/board_format.h>
+#include <detect/claims_format.h>
 #include <detect/log_format.h>
 
 #include <dirent.h>
@@ -111,13 +112,16 @@ static void remove_folder(const char *path)
 		say("%s: %s", path, strerror(errno));
 }
 
-/* What threads wait for is of no use when nobody waits any more. */
+/* What threads wait for, and what they were held back by, is of no use when nobody waits any more. */
 static void remove_board(const char *path)
 {
 	char *board = must_printf("%s/%s", path, DT_BOARD_NAME);
 
 	unlink(board);
 	free(board);
+	char *claims = must_printf("%s/%s", path, DT_CLAIMS_NAME);
+	unlink(claims);
+	free(claims);
 }
 
 void log_dir_close(struct log_dir *dir, bool remove)

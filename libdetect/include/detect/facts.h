@@ -117,6 +117,11 @@ struct dt_race_fact {
 	uint32_t part_count;
 };
 
+/* Units of a semaphore: struct dt_rec_units. */
+struct dt_units {
+	uint32_t acq, units;
+};
+
 /* Where a lock that processes share lies. */
 struct dt_shared {
 	uint32_t lock;
@@ -188,6 +193,8 @@ uint32_t dt_facts_stat_count(const struct dt_facts *facts);
 const struct dt_stat *dt_facts_stat_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_interval_count(const struct dt_facts *facts);
 const struct dt_interval *dt_facts_interval_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_units_count(const struct dt_facts *facts);
+const struct dt_units *dt_facts_units_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_shared_count(const struct dt_facts *facts);
 const struct dt_shared *dt_facts_shared_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_kin_count(const struct dt_facts *facts);

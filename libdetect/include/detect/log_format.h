@@ -98,6 +98,7 @@ enum dt_rec_type {
 	DT_REC_FORK,        /* struct dt_rec_kin: what `segment` ended with */
 	DT_REC_REAP,        /* struct dt_rec_kin: what `segment` began with */
 	DT_REC_RACE,          /* struct dt_rec_race; then `count` struct dt_race_part */
+	DT_REC_UNITS,       /* struct dt_rec_units */
 	DT_REC_TYPES
 };
 
@@ -230,6 +231,12 @@ struct dt_rec_acq {
 	    open_signals; /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
 };
 
+/* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that one. */
+struct dt_rec_units {
+	struct dt_rec head;
+	uint32_t acq, units;
+};
+
 /* A set of signals. Bit n - 1 stands for signal n, as in the kernel's masks. */
 struct dt_rec_signal_set {
 	struct dt_rec head;
@@ -286,6 +293,8 @@ enum dt_incident {
 	DT_INCIDENT_LOCK_HELD_AT_FORK,   /* USE, then HELD by the parent's thread */
 	DT_INCIDENT_LONG_WAIT,           /* BLOCKED, then HELD by who held it, if known */
 	DT_INCIDENT_LOCK_TIMEOUT,        /* BLOCKED, then HELD by who held it, if known */
+	DT_INCIDENT_CLAIM_EXCEEDED,      /* USE, then HELD: what the section began with */
+	DT_INCIDENT_AVOIDANCE_GAVE_UP,   /* BLOCKED, then HELD by who held it, if known */
 	DT_INCIDENTS
 };
 
