@@ -260,7 +260,8 @@ static uint32_t claim(struct shim_thread *t, uint32_t resource, uint32_t units, 
 	return at;
 }
 
-/* Nothing was known of this section, and now it takes a second unit: what it holds counts from here on. */
+/* Nothing was known of this section, and now it takes a second unit: what it holds counts from here on. The unit is
+ * not held back: what could have been avoided had to be before the first. */
 static bool begin_late(struct shim_thread *t, uint32_t index, uint32_t resource)
 {
 	struct shim_held *first = bottom(t, index);
@@ -395,7 +396,7 @@ static bool request(struct shim_thread *t, uint32_t index, const struct shim_hel
 	if (resource && (active(t) || (late = begin_late(t, index, resource)))) {
 		uint32_t at = claim(t, resource, units_of(how), &grew);
 		if (at < DT_AVOID_NEEDS)
-			answer = ask(t, at, units_of(how), forced);
+			answer = ask(t, at, units_of(how), forced || late);
 	}
 	unlock_state(&mask);
 	if (grew)

@@ -65,9 +65,8 @@ bool shim_process_open(void)
 		return false;
 	}
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() && shim_waiters_open() &&
-	    shim_misuse_open() && shim_stats_open()) {
+	    shim_misuse_open() && shim_stats_open() && shim_avoid_open()) {
 		shim_steer_open();
-	    shim_misuse_open() && shim_stats_open() && shim_avoid_open())
 		return true;
 	}
 	shim_say("not enough address space for the tables: the program runs on unobserved");

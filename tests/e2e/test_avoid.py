@@ -1,0 +1,106 @@
+"""--avoid: programs that deadlock more often than not end, by the claims of one earlier run; and twins without it."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from detect_e2e import DETECT, PROGRAMS, ShimCase, run_detect
+
+ROUNDS = {"abba 2": 300, "abba 8": 100, "philosophers 5": 100, "philosophers 50": 20, "heap-philosophers 5": 60,
+          "pool 3": 200}
+
+
+def rules(run):
+    return sorted({f["rule"] for f in run.report["findings"]})
+
+
+class Avoidance(ShimCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="detect-avoid-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def record(self, case, rounds):
+        """The log of one run, which may deadlock: what was wanted is in the log."""
+        logs = self.folder / case.replace(" ", "-")
+        subprocess.run([DETECT, "run", "--on-deadlock=exit", "-q", f"--output={logs}", "--report=/dev/null", "--",
+                        PROGRAMS / "avoid", *case.split(), str(rounds)],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        return logs
+
+    def avoided(self, case, rounds, *options):
+        """Ran under --avoid to its end: no deadlock, nobody given up on."""
+        run = run_detect("avoid", *case.split(), str(rounds), options=["--on-deadlock=exit", *options])
+        self.assertEqual(run.report["processes"][0]["exit"], 0, run.stderr.decode())
+        for rule in ("deadlock", "stall", "self-deadlock", "avoidance-gave-up"):
+            self.assertNotIn(rule, rules(run))
+        return run
+
+    def test_all_end_with_claims(self):
+        for case, rounds in ROUNDS.items():
+            with self.subTest(case=case):
+                logs = self.record(case, rounds)
+                for _ in range(3):
+                    run = self.avoided(case, rounds, "--avoid", f"--claims={logs}")
+                    self.assertNotIn("claim-exceeded", rules(run))
+
+    def test_all_end_with_cycles(self):
+        for case in ("abba 2", "abba 8", "philosophers 5", "heap-philosophers 5"):
+            with self.subTest(case=case):
+                logs = self.record(case, ROUNDS[case])
+                self.avoided(case, ROUNDS[case], "--avoid=cycles", f"--claims={logs}")
+
+    def test_staged(self):
+        """The very schedule that deadlocks without it."""
+        run = run_detect("avoid", "staged", "2", "1", options=["--on-deadlock=exit"])
+        self.assertIn("deadlock", rules(run))
+        logs = self.record("staged 2", 1)
+        self.avoided("staged 2", 1, "--avoid", f"--claims={logs}")
+        self.avoided("staged 2", 1, "--avoid=cycles", f"--claims={logs}")
+
+    def test_nothing_is_avoided_without_a_cycle(self):
+        """Locks on no cycle are left alone: the second claim is none of --avoid=cycles."""
+        logs = self.record("exceeds-not 2", 5)
+        run = self.avoided("exceeds 2", 5, "--avoid=cycles", f"--claims={logs}")
+        self.assertEqual(run.report["findings"], [])
+
+    def test_wrong_claims_are_said_once(self):
+        logs = self.record("exceeds-not 2", 5)
+        run = self.avoided("exceeds 2", 50, "--avoid", f"--claims={logs}")
+        (note,) = [f for f in run.report["findings"] if f["rule"] == "claim-exceeded"]
+        self.assertEqual((note["level"], note["count"]), ("note", 1))
+        self.assertIn("c", [lock["name"] for lock in note["locks"]])
+        run = self.avoided("exceeds-not 2", 50, "--avoid", f"--claims={logs}")
+        self.assertEqual(run.report["findings"], [])
+
+    def test_claims_of_another_program_do_no_harm(self):
+        logs = self.record("pool 3", 5)
+        self.avoided("one-lock 4", 50, "--avoid", f"--claims={logs}")
+
+    def test_learned_in_the_run(self):
+        """What a section needs is known from its second time on."""
+        run = self.avoided("stubborn 2", 1, "--avoid")
+        self.assertNotIn("claim-exceeded", rules(run))
+
+    def test_patience_ends(self):
+        logs = self.record("stubborn 2", 2)
+        run = run_detect("avoid", "stubborn", "2", "2",
+                         options=["--avoid", f"--claims={logs}", "--avoid-patience=300"])
+        self.assertEqual(run.report["processes"][0]["exit"], 0)
+        (note,) = [f for f in run.report["findings"] if f["rule"] == "avoidance-gave-up"]
+        self.assertEqual((note["level"], [lock["name"] for lock in note["locks"]]), ("note", ["b"]))
+        self.assertIn(0.3, [round(float(run.stdout), 1), round(float(run.stdout) - 0.1, 1)])
+
+    def test_usage(self):
+        for options, word in ((["--avoid=often"], "--avoid"), (["--avoid=cycles"], "--claims"),
+                              (["--avoid", "--claims=/nowhere"], "/nowhere"), (["--claims=/dev/null"], "/dev/null"),
+                              (["--avoid", "--avoid-patience=x"], "--avoid-patience")):
+            done = subprocess.run([DETECT, "run", *options, "--", "true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 2, options)
+            self.assertEqual(done.stderr.count(b"\n"), 1)
+            self.assertIn(word.encode(), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
