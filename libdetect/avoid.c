@@ -1,9 +1,9 @@
-/* avoid.c: Dijkstra's banker's algorithm in Habermann's form ("Prevention of System Deadlocks", CACM 12(7), 1969):
- * let any thread end whose need is covered, take back what it holds, and go on; safe when all have ended. The order
- * does not matter, since what is free only grows.
+/* avoid.c: Dijkstra's banker's algorithm in Habermann's form ("Prevention of System Deadlocks", CACM 12(7),
+ * 1969): let any thread end whose need is covered, take back what it holds, and go on; safe when all have
+ * ended. The order does not matter, since what is free only grows.
  *
- * Instead of looking at all threads again and again, a thread that lacks something is parked at the first resource
- * it lacks, and looked at again when units of that come back. */
+ * Instead of looking at all threads again and again, a thread that lacks something is parked at the first
+ * resource it lacks, and looked at again when units of that come back. */
 #include <detect/avoid.h>
 
 void dt_avoid_enter(struct dt_avoid *a, uint32_t thread)

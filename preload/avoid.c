@@ -1,6 +1,6 @@
-/* avoid.c: the banker at work. A request that may not be granted queues; whoever releases something goes through
- * the queue in order of arrival and grants for those that may now. First come is not first served: the first may be
- * the very one that only a later one's end makes safe. */
+/* avoid.c: the banker at work. A request that may not be granted queues; whoever releases something goes
+ * through the queue in order of arrival and grants for those that may now. First come is not first served:
+ * the first may be the very one that only a later one's end makes safe. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -23,12 +23,12 @@ enum { QUEUED = 1, GRANTED, UNIT_PENDING = UINT32_MAX - 1 };
 
 /* What a thread has here beside its needs: its own, but for the queue's. */
 struct seat {
-	_Atomic uint32_t state; /* QUEUED, GRANTED: a futex */
-	uint32_t need, units;   /* asked for */
+	_Atomic uint32_t state;  /* QUEUED, GRANTED: a futex */
+	uint32_t need, units;    /* asked for */
 	uint16_t before, behind; /* in the queue: thread number plus one */
 	bool taken;
 	uint32_t section;
-	const void *first;      /* the lock it began with */
+	const void *first;                /* the lock it began with */
 	uint32_t members[DT_AVOID_NEEDS]; /* coarse: how many of its locks are held */
 };
 
@@ -39,7 +39,7 @@ static struct state {
 	_Atomic uint32_t waiting; /* in the queue */
 	uint16_t first, last;     /* of the queue: thread number plus one */
 	uint32_t hint;
-} *state; /* wiped by fork */
+} * state; /* wiped by fork */
 
 bool shim_avoid_on;
 
@@ -81,7 +81,9 @@ static void unlock_state(const uint64_t *mask)
 
 static uint32_t units_of(uint32_t how)
 {
-	return (how & SHIM_HOW_KIND) == DT_LOCK_RWLOCK && !(how & SHIM_HOW_SHARED) ? (uint32_t)DT_AVOID_READERS : 1;
+	return (how & SHIM_HOW_KIND) == DT_LOCK_RWLOCK && !(how & SHIM_HOW_SHARED)
+	           ? (uint32_t)DT_AVOID_READERS
+	           : 1;
 }
 
 static bool active(const struct shim_thread *t)
@@ -260,8 +262,8 @@ static uint32_t claim(struct shim_thread *t, uint32_t resource, uint32_t units, 
 	return at;
 }
 
-/* Nothing was known of this section, and now it takes a second unit: what it holds counts from here on. The unit is
- * not held back: what could have been avoided had to be before the first. */
+/* Nothing was known of this section, and now it takes a second unit: what it holds counts from here on. The
+ * unit is not held back: what could have been avoided had to be before the first. */
 static bool begin_late(struct shim_thread *t, uint32_t index, uint32_t resource)
 {
 	struct shim_held *first = bottom(t, index);
@@ -287,7 +289,8 @@ static bool begin_late(struct shim_thread *t, uint32_t index, uint32_t resource)
 
 enum answer { GO, GO_UNCOUNTED, WAIT_QUEUED };
 
-/* More is claimed than was thought, in a state that is unsafe by now whatever is done: to wait would not help. */
+/* More is claimed than was thought, in a state that is unsafe by now whatever is done: to wait would not
+ * help. */
 static enum answer ask(struct shim_thread *t, uint32_t at, uint32_t units, bool forced)
 {
 	struct seat *seat = seat_of(t);
@@ -329,10 +332,12 @@ static void say_exceeded(struct shim_thread *t, const struct shim_held *wanted, 
 	int saved = errno;
 	t->busy = 1;
 	const struct shim_held *first = bottom(t, t->depth);
-	parts[0] = shim_part_of(t, DT_PART_USE, (void *)(uintptr_t)lock, wanted->how & SHIM_HOW_KIND, wanted->context);
+	parts[0] = shim_part_of(t, DT_PART_USE, (void *)(uintptr_t)lock, wanted->how & SHIM_HOW_KIND,
+	                        wanted->context);
 	parts[0].part.op = DT_OP_ACQUIRE;
 	if (first)
-		parts[1] = shim_part_of(t, DT_PART_HELD, first->lock, first->how & SHIM_HOW_KIND, first->context);
+		parts[1] =
+		    shim_part_of(t, DT_PART_HELD, first->lock, first->how & SHIM_HOW_KIND, first->context);
 	shim_incident_misuse(t, DT_INCIDENT_CLAIM_EXCEEDED, parts, first ? 2 : 1);
 	t->busy = 0;
 	errno = saved;
@@ -351,7 +356,8 @@ static bool sleep_until(struct seat *seat, uint64_t end_ns)
 {
 	uint64_t now_ns;
 	while (atomic_load(&seat->state) == QUEUED && (now_ns = shim_now_ns()) < end_ns) {
-		struct timespec left = {(time_t)((end_ns - now_ns) / 1000000000u), (long)((end_ns - now_ns) % 1000000000u)};
+		struct timespec left = {(time_t)((end_ns - now_ns) / 1000000000u),
+		                        (long)((end_ns - now_ns) % 1000000000u)};
 		syscall(SYS_futex, &seat->state, FUTEX_WAIT_PRIVATE, QUEUED, &left, NULL, 0);
 	}
 	return atomic_load(&seat->state) == GRANTED;
@@ -386,7 +392,8 @@ static void await_grant(struct shim_thread *t, const void *lock_wanted, uint32_t
 }
 
 /* True when the unit counts; it is the thread's to take then. `e` is the entry of the wanted lock. */
-static bool request(struct shim_thread *t, uint32_t index, const struct shim_held *e, uint32_t how, bool forced)
+static bool request(struct shim_thread *t, uint32_t index, const struct shim_held *e, uint32_t how,
+                    bool forced)
 {
 	uint64_t mask;
 	enum answer answer = GO_UNCOUNTED;
@@ -443,7 +450,8 @@ void shim_avoid_got(struct shim_thread *t, uint32_t index)
 		return;
 	bool counts = t->avoid_pending == index + 1;
 	/* By a call that was not held back. */
-	if (!counts && (e->how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) || t->avoid_passes) && (bottom(t, index) || begins(t, e)))
+	if (!counts && (e->how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) || t->avoid_passes) &&
+	    (bottom(t, index) || begins(t, e)))
 		counts = request(t, index, e, e->how, true);
 	t->avoid_pending = 0;
 	if (counts)

@@ -1,14 +1,15 @@
-/* avoid.h: deadlocks avoided (--avoid): in a section that needs more than one unit, a lock is taken only when all
- * threads in such sections can still end (detect/avoid.h); else the thread waits for what others release.
+/* avoid.h: deadlocks avoided (--avoid): in a section that needs more than one unit, a lock is taken only when
+ * all threads in such sections can still end (detect/avoid.h); else the thread waits for what others release.
  *
- * How the locks' hooks get here: with `avoid` on, shim_want remembers nothing, so that each acquisition passes note.c,
- * and each thread's next sample is always the next acquisition, so that what is got passes stats.c. With it off nothing
- * is paid. An entry that counts here has SHIM_HOW_AVOIDED, which sends its release to note.c.
+ * How the locks' hooks get here: with `avoid` on, shim_want remembers nothing, so that each acquisition
+ * passes note.c, and each thread's next sample is always the next acquisition, so that what is got passes
+ * stats.c. With it off nothing is paid. An entry that counts here has SHIM_HOW_AVOIDED, which sends its
+ * release to note.c.
  *
  * What handlers of signals take, and calls that try, is not held back; what the latter get is counted.
- * Threads: any. The state is changed under a futex that is held with all signals blocked, for the time of one safety
- * test; releases need it only while somebody waits. The child of a fork begins anew.
- * Failure: no room for one more section, resource or thread: what it takes is as without avoidance. */
+ * Threads: any. The state is changed under a futex that is held with all signals blocked, for the time of one
+ * safety test; releases need it only while somebody waits. The child of a fork begins anew. Failure: no room
+ * for one more section, resource or thread: what it takes is as without avoidance. */
 #ifndef SHIM_AVOID_H
 #define SHIM_AVOID_H
 

@@ -1,5 +1,6 @@
-/* sections.c: two open-addressing tables, lock -> resource and (context, lock) -> section, filled as the program meets
- * what the claims file names. Names are hashed once for each lock and first acquisition, and searched by halves. */
+/* sections.c: two open-addressing tables, lock -> resource and (context, lock) -> section, filled as the
+ * program meets what the claims file names. Names are hashed once for each lock and first acquisition, and
+ * searched by halves. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,12 +19,7 @@
 #include "sections.h"
 #include "tables.h"
 
-enum {
-	LOCKS = 1 << 17,
-	KEYS = 1 << 18,
-	TRIES = 64,
-	SECTIONS = 1 << 14
-};
+enum { LOCKS = 1 << 17, KEYS = 1 << 18, TRIES = 64, SECTIONS = 1 << 14 };
 
 struct lock_row {
 	_Atomic uint64_t key;
@@ -38,8 +34,8 @@ struct key_row {
 
 static struct lock_row *locks;
 static struct key_row *keys;
-static struct shim_section *sections;    /* 0 is none */
-static struct shim_resource *resources;  /* 0 is none; first those of the file */
+static struct shim_section *sections;   /* 0 is none */
+static struct shim_resource *resources; /* 0 is none; first those of the file */
 static uint32_t section_count, resource_count, lock_count, key_count;
 
 static const struct dt_claims_header *file;
@@ -54,7 +50,8 @@ static bool file_fits(const struct dt_claims_header *h, size_t bytes)
 	    h->version != DT_CLAIMS_VERSION || h->resources >= DT_AVOID_RESOURCES)
 		return false;
 	uint64_t wanted = sizeof *h + (uint64_t)h->resources * sizeof *file_resources +
-	                  (uint64_t)h->sections * sizeof *file_sections + (uint64_t)h->needs * sizeof *file_needs;
+	                  (uint64_t)h->sections * sizeof *file_sections +
+	                  (uint64_t)h->needs * sizeof *file_needs;
 	return wanted == bytes;
 }
 
@@ -97,7 +94,8 @@ void shim_sections_forked(void)
 	resource_count = file ? file->resources : 0;
 	lock_count = key_count = 0;
 	for (uint32_t i = 0; file && i < file->resources; i++)
-		resources[i + 1] = (struct shim_resource){file_resources[i].units, file_resources[i].flags & DT_CLAIMS_COARSE};
+		resources[i + 1] = (struct shim_resource){file_resources[i].units,
+		                                          file_resources[i].flags & DT_CLAIMS_COARSE};
 }
 
 bool shim_sections_given(void)
@@ -116,8 +114,9 @@ static uint64_t stack_name(uint32_t context)
 	uint64_t hash = DT_CLAIMS_STACK, module, offset;
 	size_t count = shim_stack_pcs(context, &pcs);
 	for (size_t i = 0; i < count && i < DT_CLAIMS_FRAMES; i++)
-		hash = shim_modules_name(pcs[i] - 1, &module, &offset) ? dt_claims_name(DT_CLAIMS_STACK, hash ^ module, offset)
-		                                                       : dt_claims_mix(hash, 0);
+		hash = shim_modules_name(pcs[i] - 1, &module, &offset)
+		           ? dt_claims_name(DT_CLAIMS_STACK, hash ^ module, offset)
+		           : dt_claims_mix(hash, 0);
 	return hash | 1;
 }
 
@@ -278,7 +277,8 @@ uint32_t shim_section_load(const struct shim_held *first)
 	uint32_t section = shim_section_find(first, &known);
 	if (known || key_count >= KEYS / 4 * 3)
 		return section;
-	const struct dt_claims_section *claims = claims_of(stack_name(first->context), lock_name(first->lock));
+	const struct dt_claims_section *claims =
+	    claims_of(stack_name(first->context), lock_name(first->lock));
 	section = claims ? copy_claims(claims) : 0;
 	key_count++;
 	atomic_store(&row->section, section);

@@ -1,9 +1,9 @@
-/* sections.h: what sections need, by the claims file of --claims=LOG and by what is learned as the program runs; and
- * which resource a lock is.
+/* sections.h: what sections need, by the claims file of --claims=LOG and by what is learned as the program
+ * runs; and which resource a lock is.
  *
  * Threads: finding is lock-free; adding and widening is done by one thread at a time (avoid.c's lock).
- * Memory: tables that the child of a fork finds empty, and the file's read-only mapping. Failure: a full table answers
- * 0: no resource, no section. */
+ * Memory: tables that the child of a fork finds empty, and the file's read-only mapping. Failure: a full
+ * table answers 0: no resource, no section. */
 #ifndef SHIM_SECTIONS_H
 #define SHIM_SECTIONS_H
 
@@ -36,8 +36,8 @@ uint32_t shim_resource_find(const void *lock, uint32_t kind);
 uint32_t shim_resource_get(const void *lock, uint32_t kind);
 const struct shim_resource *shim_resource_at(uint32_t resource);
 
-/* The section that begins with an acquisition. *known false: nobody has asked yet. 0: it needs no more than one
- * unit, as far as is known. */
+/* The section that begins with an acquisition. *known false: nobody has asked yet. 0: it needs no more than
+ * one unit, as far as is known. */
 uint32_t shim_section_find(const struct shim_held *first, bool *known);
 /* Look it up in the claims. */
 uint32_t shim_section_load(const struct shim_held *first);

@@ -1,5 +1,5 @@
-/* claims.c: each node of the acquisition tree tells that the section of its root needed its lock: rows of (section,
- * resource, units), sorted and folded. Locks and stacks go by names that hold in another run. */
+/* claims.c: each node of the acquisition tree tells that the section of its root needed its lock: rows of
+ * (section, resource, units), sorted and folded. Locks and stacks go by names that hold in another run. */
 #include "claims.h"
 
 #include <errno.h>
@@ -99,7 +99,8 @@ static void add_resource(struct claims *claims, const struct row *row, const str
 
 static uint32_t units_of(const struct dt_acq *acq, const struct dt_lock *lock)
 {
-	return lock->kind == DT_LOCK_RWLOCK && acq->mode == DT_MODE_EXCLUSIVE ? (uint32_t)DT_AVOID_READERS : 1;
+	return lock->kind == DT_LOCK_RWLOCK && acq->mode == DT_MODE_EXCLUSIVE ? (uint32_t)DT_AVOID_READERS
+	                                                                      : 1;
 }
 
 static bool holds(const struct dt_acq *acq)
@@ -108,11 +109,13 @@ static bool holds(const struct dt_acq *acq)
 }
 
 /* True when a lock of the same name is among those held. */
-static bool add_edges(struct claims *claims, const struct dt_facts *facts, const struct dt_acq *acq, uint64_t to)
+static bool add_edges(struct claims *claims, const struct dt_facts *facts, const struct dt_acq *acq,
+                      uint64_t to)
 {
 	bool global, nested = false;
 
-	for (const struct dt_acq *at = dt_facts_acq(facts, acq->parent); at; at = dt_facts_acq(facts, at->parent)) {
+	for (const struct dt_acq *at = dt_facts_acq(facts, acq->parent); at;
+	     at = dt_facts_acq(facts, at->parent)) {
 		const struct dt_lock *lock = dt_facts_lock(facts, at->lock);
 		uint64_t from = lock ? lock_name(facts, lock, &global) : 0;
 		if (!from)
@@ -125,7 +128,8 @@ static bool add_edges(struct claims *claims, const struct dt_facts *facts, const
 }
 
 /* `units` 0: what the acquisition itself takes. */
-static void add_acq(struct claims *claims, const struct dt_facts *facts, const struct dt_acq *acq, uint32_t units)
+static void add_acq(struct claims *claims, const struct dt_facts *facts, const struct dt_acq *acq,
+                    uint32_t units)
 {
 	const struct dt_lock *lock = dt_facts_lock(facts, acq->lock);
 	const struct dt_acq *root = acq;
@@ -238,15 +242,18 @@ static void fold(struct claims *claims)
 
 static int64_t find_resource(const struct claims *claims, uint64_t name)
 {
-	const struct dt_claims_resource key = {.name = name}, *found =
-	    claims->resource_count ? bsearch(&key, claims->resources, claims->resource_count, sizeof(key), compare_resources)
-	                           : NULL;
+	const struct dt_claims_resource key = {.name = name},
+	                                *found =
+	                                    claims->resource_count
+	                                        ? bsearch(&key, claims->resources, claims->resource_count,
+	                                                  sizeof(key), compare_resources)
+	                                        : NULL;
 
 	return found ? found - claims->resources : -1;
 }
 
-/* Keep the edges between locks that have edges both in and out, again and again: what is on a cycle is left, and what
- * lies between two cycles. */
+/* Keep the edges between locks that have edges both in and out, again and again: what is on a cycle is left,
+ * and what lies between two cycles. */
 static void keep_cycles(struct claims *claims)
 {
 	bool *in = must_realloc(NULL, claims->resource_count + 1, sizeof(*in));
@@ -302,7 +309,8 @@ static bool write_rows(const struct claims *claims, bool cycles, FILE *out, stru
 		    (struct dt_claims_section){first->stack, first->first, need_count, (uint32_t)(end - i)};
 		for (size_t at = i; at < end; at++)
 			needs[need_count++] = (struct dt_claims_need){
-			    (uint32_t)find_resource(claims, claims->rows[at].resource), claims->rows[at].units};
+			    (uint32_t)find_resource(claims, claims->rows[at].resource),
+			    claims->rows[at].units};
 	}
 	struct dt_claims_header header = {
 	    .magic = DT_CLAIMS_MAGIC,

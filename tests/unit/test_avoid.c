@@ -1,5 +1,5 @@
-/* The safety test of avoidance: textbook examples, against a brute-force model that tries every order on random
- * states, and that whoever asks for it before each grant never gets stuck. */
+/* The safety test of avoidance: textbook examples, against a brute-force model that tries every order on
+ * random states, and that whoever asks for it before each grant never gets stuck. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,8 @@ static struct dt_avoid *fresh(const uint32_t *total, uint32_t resources)
 	return a;
 }
 
-static void set(struct dt_avoid *a, uint32_t t, uint32_t resources, const uint32_t *claim, const uint32_t *held)
+static void set(struct dt_avoid *a, uint32_t t, uint32_t resources, const uint32_t *claim,
+                const uint32_t *held)
 {
 	a->threads[t].count = resources;
 	for (uint32_t r = 0; r < resources; r++)
@@ -31,7 +32,8 @@ static void set(struct dt_avoid *a, uint32_t t, uint32_t resources, const uint32
 	dt_avoid_enter(a, t);
 }
 
-/* Silberschatz, Galvin, Gagne, Operating System Concepts: five threads, three resources of 10, 5 and 7 units. */
+/* Silberschatz, Galvin, Gagne, Operating System Concepts: five threads, three resources of 10, 5 and 7 units.
+ */
 static void test_textbook(void **state)
 {
 	static const uint32_t total[] = {10, 5, 7};
@@ -43,7 +45,8 @@ static void test_textbook(void **state)
 	for (uint32_t t = 0; t < 5; t++)
 		set(a, t, 3, claim[t], held[t]);
 	assert_true(dt_avoid_safe(a));
-	/* Thread 1 asks for (1, 0, 2): granted; then thread 4 for (3, 3, 0): not there; thread 0 for (0, 2, 0): unsafe. */
+	/* Thread 1 asks for (1, 0, 2): granted; then thread 4 for (3, 3, 0): not there; thread 0 for (0, 2,
+	 * 0): unsafe. */
 	assert_true(dt_avoid_grant(a, 1, 0, 1) && dt_avoid_grant(a, 1, 2, 2));
 	assert_false(dt_avoid_grant(a, 4, 0, 3) && dt_avoid_grant(a, 4, 1, 3));
 	a->threads[4].needs[0].held = 0;
@@ -79,7 +82,8 @@ static void test_unit_locks(void **state)
 	assert_true(dt_avoid_grant(a, 3, 2, 1));
 	for (uint32_t t = 2; t < 5; t++)
 		dt_avoid_leave(a, t);
-	/* Readers share; a writer that needs the mutex too does not get in beside a reader that will want it. */
+	/* Readers share; a writer that needs the mutex too does not get in beside a reader that will want it.
+	 */
 	set(a, 6, 4, reads, none);
 	set(a, 7, 4, reads, none);
 	set(a, 8, 4, writes, none);
@@ -89,8 +93,8 @@ static void test_unit_locks(void **state)
 }
 
 /* Every order is tried. */
-static bool model_safe(uint32_t threads, uint32_t resources, uint32_t (*claim)[RESOURCES], uint32_t (*held)[RESOURCES],
-                       const int64_t *available, uint32_t ended)
+static bool model_safe(uint32_t threads, uint32_t resources, uint32_t (*claim)[RESOURCES],
+                       uint32_t (*held)[RESOURCES], const int64_t *available, uint32_t ended)
 {
 	if (ended == (1u << threads) - 1)
 		return true;
@@ -116,7 +120,8 @@ static void test_model(void **state)
 	struct dt_avoid *a = calloc(1, sizeof *a);
 	assert_non_null(a);
 	for (int i = 0; i < STATES; i++) {
-		uint32_t threads = 1 + (uint32_t)rand() % THREADS, resources = 1 + (uint32_t)rand() % RESOURCES;
+		uint32_t threads = 1 + (uint32_t)rand() % THREADS,
+		         resources = 1 + (uint32_t)rand() % RESOURCES;
 		uint32_t claim[THREADS][RESOURCES], held[THREADS][RESOURCES];
 		int64_t available[RESOURCES];
 		memset(a->active, 0, sizeof a->active);

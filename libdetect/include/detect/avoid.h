@@ -1,8 +1,9 @@
-/* avoid.h: may this grant be made? The safety test of deadlock avoidance, in the form the shim needs it: in place,
- * no allocation, on what the threads hold at this moment.
+/* avoid.h: may this grant be made? The safety test of deadlock avoidance, in the form the shim needs it: in
+ * place, no allocation, on what the threads hold at this moment.
  *
- * A state is safe when the threads that are in a section can end it in some order, each with what is free by then.
- * Threads outside of any section, and sections that never need a second unit, end without help and are not kept here.
+ * A state is safe when the threads that are in a section can end it in some order, each with what is free by
+ * then. Threads outside of any section, and sections that never need a second unit, end without help and are
+ * not kept here.
  *
  * Memory: the caller's; zeroed memory is a good beginning. Threads: one tester at a time; `held` may shrink
  * meanwhile, and a thread may leave (dt_avoid_leave) at any time: what the test then calls safe is safe. */
@@ -13,10 +14,10 @@
 #include <stdint.h>
 
 enum {
-	DT_AVOID_THREADS = 1024,   /* in sections at once */
+	DT_AVOID_THREADS = 1024,      /* in sections at once */
 	DT_AVOID_RESOURCES = 1 << 16, /* resource 0 is none */
-	DT_AVOID_NEEDS = 32,       /* resources that one section needs */
-	DT_AVOID_READERS = 1 << 16 /* units of an rwlock: one to read, all to write */
+	DT_AVOID_NEEDS = 32,          /* resources that one section needs */
+	DT_AVOID_READERS = 1 << 16    /* units of an rwlock: one to read, all to write */
 };
 
 /* What a section needs of one resource at most, and what its thread has of it. */
@@ -45,12 +46,12 @@ struct dt_avoid {
 void dt_avoid_enter(struct dt_avoid *a, uint32_t thread);
 void dt_avoid_leave(struct dt_avoid *a, uint32_t thread);
 
-/* Is the state safe? Costs one look at each need, and one more for each time that a resource comes free which a
- * thread was found to lack. */
+/* Is the state safe? Costs one look at each need, and one more for each time that a resource comes free which
+ * a thread was found to lack. */
 bool dt_avoid_safe(struct dt_avoid *a);
 
-/* Give the thread `units` more of its need number `at` when so many are free and the state is safe then. False:
- * nothing has changed. */
+/* Give the thread `units` more of its need number `at` when so many are free and the state is safe then.
+ * False: nothing has changed. */
 bool dt_avoid_grant(struct dt_avoid *a, uint32_t thread, uint32_t at, uint32_t units);
 
 #endif

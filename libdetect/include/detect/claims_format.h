@@ -1,9 +1,10 @@
-/* claims_format.h: what sections were seen to need, as `detect run --claims=LOG` hands it to the shim: one read-only
- * file, written before the program starts.
+/* claims_format.h: what sections were seen to need, as `detect run --claims=LOG` hands it to the shim: one
+ * read-only file, written before the program starts.
  *
- * A section is what a thread does from the moment it holds nothing to the moment it holds nothing again. It is known by
- * the stack of its first acquisition and by the lock taken there. Locks and stacks have names that are the same in
- * every run of the program: hashes of module and offset, so that address-space layout does not matter.
+ * A section is what a thread does from the moment it holds nothing to the moment it holds nothing again. It
+ * is known by the stack of its first acquisition and by the lock taken there. Locks and stacks have names
+ * that are the same in every run of the program: hashes of module and offset, so that address-space layout
+ * does not matter.
  *
  * The file: struct dt_claims_header, `resources` struct dt_claims_resource by name, `sections` struct
  * dt_claims_section by stack, then first, `needs` struct dt_claims_need. Numbers as the machine has them. */
@@ -15,10 +16,14 @@
 
 #define DT_CLAIMS_NAME "avoid.claims" /* in the log folder */
 #define DT_CLAIMS_MAGIC "DTCLAIM\n"
-enum { DT_CLAIMS_VERSION = 1, DT_CLAIMS_FRAMES = 16 /* of a stack that its name is made of, innermost first */ };
+enum {
+	DT_CLAIMS_VERSION = 1,
+	DT_CLAIMS_FRAMES = 16 /* of a stack that its name is made of, innermost first */
+};
 
 enum dt_claims_flag {
-	DT_CLAIMS_CYCLES = 1 /* header: only locks on lock-order cycles are there; all others are left alone */
+	DT_CLAIMS_CYCLES =
+	    1 /* header: only locks on lock-order cycles are there; all others are left alone */
 };
 
 struct dt_claims_header {
@@ -37,7 +42,7 @@ struct dt_claims_resource {
 };
 
 struct dt_claims_section {
-	uint64_t stack, first;      /* names */
+	uint64_t stack, first; /* names */
 	uint32_t need_begin, need_count;
 };
 
@@ -65,10 +70,11 @@ static inline uint64_t dt_claims_bytes(const void *bytes, size_t count)
 }
 
 /* A module by its build id, or without one by its path. */
-static inline uint64_t dt_claims_module(const unsigned char *build_id, size_t build_id_bytes, const char *path,
-                                        size_t path_length)
+static inline uint64_t dt_claims_module(const unsigned char *build_id, size_t build_id_bytes,
+                                        const char *path, size_t path_length)
 {
-	return build_id_bytes ? dt_claims_bytes(build_id, build_id_bytes) : dt_claims_bytes(path, path_length);
+	return build_id_bytes ? dt_claims_bytes(build_id, build_id_bytes)
+	                      : dt_claims_bytes(path, path_length);
 }
 
 /* A name made of two parts; never 0, which is none. */

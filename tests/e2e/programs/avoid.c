@@ -7,7 +7,8 @@
  *   one-lock    the work of abba under one lock
  *   staged      two threads hold one lock each before either wants the other's: without help, it hangs
  *   exceeds     takes more than a run with `exceeds-not` has shown
- *   stubborn    holds what another's section may need until that other has come on: only patience helps (2 2) */
+ *   stubborn    holds what another's section may need until that other has come on: only patience helps (2 2)
+ */
 #include <sched.h>
 #include <semaphore.h>
 #include <time.h>
@@ -17,7 +18,8 @@
 
 enum { THREADS_MAX = 64 };
 
-static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER, c = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER,
+                       c = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t forks[THREADS_MAX], *heap_forks[THREADS_MAX];
 static sem_t pool;
@@ -155,8 +157,8 @@ static void pass_on(int next)
 	__atomic_store_n(&turn, next, __ATOMIC_SEQ_CST);
 }
 
-/* In the second round the first has a, and keeps it until the other has b: which avoidance does not give it, since
- * either may want what the other has. */
+/* In the second round the first has a, and keeps it until the other has b: which avoidance does not give it,
+ * since either may want what the other has. */
 static void stubborn(int me, int round)
 {
 	pthread_mutex_t *first = me ? &b : &a, *second = me ? &a : &b;
@@ -181,8 +183,10 @@ static const struct thing {
 	void (*round)(int me, int round);
 	int exceeding;
 } things[] = {
-    {"abba", abba, 0},     {"one-lock", one_lock, 0}, {"philosophers", dine, 0}, {"heap-philosophers", dine_on_heap, 0},
-    {"pool", take_units, 0}, {"staged", staged, 0},   {"exceeds-not", exceeds, 0}, {"exceeds", exceeds, 1},
+    {"abba", abba, 0},           {"one-lock", one_lock, 0},
+    {"philosophers", dine, 0},   {"heap-philosophers", dine_on_heap, 0},
+    {"pool", take_units, 0},     {"staged", staged, 0},
+    {"exceeds-not", exceeds, 0}, {"exceeds", exceeds, 1},
     {"stubborn", stubborn, 0},
 };
 static const struct thing *thing;
