@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dot.h"
+#include "fact_sources.h"
 #include "graphviz.h"
 #include "options.h"
 #include "progress.h"
@@ -21,7 +22,7 @@ struct graph_arguments {
 	enum format format;
 	struct dot_choice choice;
 	const char *output;
-	struct log_set logs;
+	struct fact_sources sources;
 };
 
 static const struct argp_option rows[] = {
@@ -50,7 +51,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arguments->choice.all_edges = true;
 		return 0;
 	case ARGP_KEY_ARG: {
-		char *why = logs_add(&arguments->logs, value);
+		char *why = fact_sources_add(&arguments->sources, value);
 		if (why)
 			say_usage("%s", why);
 		return 0;
@@ -120,16 +121,19 @@ static int run(int argc, char **argv)
 	    .doc =
 	        "Draw the lock-order graph: an edge from each lock held to the lock wanted, with the code "
 	        "places as tooltips. Red edges are in a finding, orange ones on a cycle. A LOG is a file or "
-	        "a folder of them.",
+	        "a folder of them, or what 'detect merge' made of many.",
 	};
 	static const struct report_settings settings = {.want_graph = true};
 	struct graph_arguments arguments = {0};
 
-	logs_open(&arguments.logs);
+	fact_sources_open(&arguments.sources);
 	options_parse(&argp, argc, argv, 0, &arguments);
 	progress_open();
 	struct report_builder *builder = report_open(&settings);
-	const struct report *report = report_of_logs(builder, &arguments.logs, NULL, NULL);
+	const struct report *report;
+	char *why = fact_sources_report(&arguments.sources, builder, NULL, NULL, &report);
+	if (why)
+		say_usage("%s", why);
 	size_t bytes;
 	char *text = make_dot(report, &arguments.choice, &bytes);
 	if (arguments.format == FORMAT_SVG)
@@ -140,7 +144,7 @@ static int run(int argc, char **argv)
 	write_graph(arguments.output, text, bytes);
 	free(text);
 	report_close(builder);
-	logs_close(&arguments.logs);
+	fact_sources_close(&arguments.sources);
 	return STATUS_OK;
 }
 

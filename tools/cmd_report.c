@@ -3,26 +3,14 @@
 
 #include <stdlib.h>
 
-#include "arena.h"
-#include "merged.h"
+#include "fact_sources.h"
 #include "options.h"
 #include "say.h"
 
 struct report_arguments {
 	struct report_options options;
-	struct log_set logs;
-	struct store *store; /* merged facts instead of logs */
+	struct fact_sources sources;
 };
-
-static char *add_argument(struct report_arguments *arguments, const char *place)
-{
-	if (!arguments->store && !store_is_place(place))
-		return logs_add(&arguments->logs, place);
-	if (arguments->store || arguments->logs.count)
-		return must_printf("%s: merged facts are reported alone; 'detect merge' adds logs to them",
-		                   place);
-	return store_open(&arguments->store, place, false);
-}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -33,7 +21,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		state->child_inputs[0] = &arguments->options;
 		return 0;
 	case ARGP_KEY_ARG: {
-		char *why = add_argument(arguments, value);
+		char *why = fact_sources_add(&arguments->sources, value);
 		if (why)
 			say_usage("%s", why);
 		return 0;
@@ -59,7 +47,7 @@ static int run(int argc, char **argv)
 	struct report_arguments arguments = {0};
 
 	options_init(&arguments.options);
-	logs_open(&arguments.logs);
+	fact_sources_open(&arguments.sources);
 	options_parse(&argp, argc, argv, 0, &arguments);
 	options_open_report(&arguments.options, stdout);
 
@@ -70,18 +58,17 @@ static int run(int argc, char **argv)
 	};
 	options_open_progress(&arguments.options);
 	struct report_builder *builder = report_open(&settings);
-	char *why = arguments.store ? merged_report(builder, arguments.store) : NULL;
+	const struct report *report;
+	char *why = fact_sources_report(&arguments.sources, builder, arguments.options.suppressions,
+	                                arguments.options.baseline, &report);
 	if (why)
 		say_usage("%s", why);
-	const struct report *report = report_of_logs(builder, &arguments.logs, arguments.options.suppressions,
-	                                             arguments.options.baseline);
 	options_say_notices(&arguments.options, report);
 	int status = STATUS_USAGE;
 	if (options_emit(&arguments.options, report))
 		status = options_status(&arguments.options, report, STATUS_OK);
 	report_close(builder);
-	logs_close(&arguments.logs);
-	store_close(arguments.store);
+	fact_sources_close(&arguments.sources);
 	options_close(&arguments.options);
 	return status;
 }

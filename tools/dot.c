@@ -96,11 +96,14 @@ static void print_edge(FILE *out, struct arena *arena, const struct report *repo
 	fputs("];\n", out);
 }
 
-static void begin_process(FILE *out, struct arena *arena, const struct report_process *process, size_t index)
+static void begin_process(FILE *out, struct arena *arena, const struct report *report, size_t index)
 {
-	fprintf(out, "\tsubgraph cluster_%zu {\n\t\t", index);
+	const struct report_process *process = index == NO_PROCESS ? NULL : &report->processes[index];
+
+	fprintf(out, "\tsubgraph cluster_%zu {\n\t\t", process ? index : 0);
 	print_attribute(out, arena, "label",
-	                arena_printf(arena, "%s (pid %d)", process->program, process->pid));
+	                process ? arena_printf(arena, "%s (pid %d)", process->program, process->pid)
+	                        : arena_printf(arena, "%zu runs", report->process_count));
 	fputs(";\n\t\tcolor=\"#9e9e9e\";\n", out);
 }
 
@@ -118,7 +121,7 @@ static void print_locks(FILE *out, struct arena *arena, const struct report *rep
 			if (process != none)
 				fputs("\t}\n", out);
 			process = graph->locks[i].process;
-			begin_process(out, arena, &report->processes[process], process);
+			begin_process(out, arena, report, process);
 		}
 		print_lock(out, arena, graph, i);
 		arena_clear(arena);

@@ -69,7 +69,7 @@ static json_t *lock_array(struct arena *arena, const struct report_graph_lock *l
 	json_push(array, json_text(arena, lock->lock.name));
 	json_push(array, json_text(arena, lock->lock.kind_words));
 	json_push(array, json_text(arena, lock->lock.origin));
-	json_push(array, json_integer((json_int_t)lock->process));
+	json_push(array, lock->process == NO_PROCESS ? json_null() : json_integer((json_int_t)lock->process));
 	json_push(array, json_integer(lock->component));
 	return array;
 }

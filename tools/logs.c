@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "store.h"
 
 void logs_open(struct log_set *set)
 {
@@ -41,9 +42,13 @@ static char *refuse_header(const char *path, const void *bytes, size_t size)
 	static const char no_magic[sizeof(header->magic)];
 
 	if (size >= sizeof(*header) && !memcmp(header->magic, no_magic, sizeof(header->magic)))
-		return must_printf("%s: not a libdetect log: all zeros, as of a process killed before its log began", path);
+		return must_printf(
+		    "%s: not a libdetect log: all zeros, as of a process killed before its log began", path);
 	if (size < sizeof(header->magic) || memcmp(header->magic, DT_LOG_MAGIC, sizeof(header->magic)))
-		return must_printf("%s: not a libdetect log", path);
+		return must_printf("%s: not a libdetect log%s", path,
+		                   store_is_place(path)
+		                       ? " but merged facts, which 'detect report' and 'detect graph' read"
+		                       : "");
 	if (size < DT_LOG_HEADER_BYTES)
 		return must_printf("%s: a log cut off inside its header (%zu bytes)", path, size);
 	if (header->byte_order == __builtin_bswap32(DT_LOG_BYTE_ORDER))

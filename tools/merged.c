@@ -13,6 +13,7 @@
 #include "finding_json.h"
 #include "merge_ids.h"
 #include "merged_facts.h"
+#include "order.h"
 #include "peers.h"
 #include "progress.h"
 #include "say.h"
@@ -247,6 +248,8 @@ static void analyse(struct merged *merged)
 	if (dt_analyse(merged_facts_get(merged->facts), &dt_alloc_libc, &options, take_cycle, merged,
 	               &analysis))
 		say_out_of_memory();
+	if (settings->want_graph)
+		order_add(report_get_graph(merged->builder), merged->resolve, NO_PROCESS);
 	peers_close(merged->peers);
 	resolve_close(merged->resolve);
 	if (analysis.bounded)

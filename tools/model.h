@@ -118,10 +118,13 @@ struct report_finding {
 	size_t event_count;
 };
 
-/* The lock-order graph of all processes, each with its own locks. */
+/* A lock of merged facts is that of all runs. */
+#define NO_PROCESS SIZE_MAX
+
+/* The lock-order graph of all processes, each with its own locks; or of merged facts. */
 struct report_graph_lock {
 	struct report_lock lock; /* its name is unique in its process */
-	size_t process;          /* index */
+	size_t process;          /* index, or NO_PROCESS */
 	uint32_t component;      /* equal for locks on common cycles, from 1; 0: on none */
 };
 

@@ -141,9 +141,45 @@ static void add_shown(struct shown **all, struct arena *arena, size_t process, u
 	HASH_ADD(hh, *all, key, sizeof(shown->key), shown);
 }
 
+/* Locks of merged facts have other ids than those of the run that a finding is of: they are the same by name.
+ */
+struct named_lock {
+	const char *name; /* key */
+	uint32_t id;
+	UT_hash_handle hh;
+};
+
+static struct named_lock *name_locks(struct arena *arena, const struct report_graph *graph)
+{
+	struct named_lock *all = NULL, *named;
+
+	for (size_t i = 0; i < graph->lock_count; i++) {
+		named = arena_alloc(arena, sizeof(*named));
+		*named =
+		    (struct named_lock){.name = graph->locks[i].lock.name, .id = graph->locks[i].lock.id};
+		HASH_ADD_KEYPTR(hh, all, named->name, strlen(named->name), named);
+	}
+	return all;
+}
+
+/* The graph's id of a finding's lock; 0: it has none. */
+static uint32_t graph_id(struct named_lock *names, const struct report_finding *finding, uint32_t id)
+{
+	struct named_lock *named = NULL;
+
+	for (size_t i = 0; i < finding->lock_count && !named; i++)
+		if (finding->locks[i].id == id)
+			HASH_FIND_STR(names, finding->locks[i].name, named);
+	return named ? named->id : 0;
+}
+
 /* A HOLD event and the ACQUIRE that follows it are an edge. */
 static void collect_shown(struct shown **all, struct arena *arena, const struct report *report)
 {
+	const struct report_graph *graph = &report->graph;
+	bool is_merged = graph->locks[0].process == NO_PROCESS;
+	struct named_lock *names = is_merged ? name_locks(arena, graph) : NULL;
+
 	for (size_t i = 0; i < report->finding_count; i++) {
 		const struct report_finding *finding = &report->findings[i];
 
@@ -152,10 +188,16 @@ static void collect_shown(struct shown **all, struct arena *arena, const struct 
 		for (size_t e = 0; e + 1 < finding->event_count; e++) {
 			const struct report_event *event = &finding->events[e];
 
-			if (event[0].kind == DT_EVENT_HOLD && event[1].kind == DT_EVENT_ACQUIRE)
+			if (event[0].kind != DT_EVENT_HOLD || event[1].kind != DT_EVENT_ACQUIRE)
+				continue;
+			if (is_merged)
+				add_shown(all, arena, NO_PROCESS, graph_id(names, finding, event[0].lock),
+				          graph_id(names, finding, event[1].lock), i + 1);
+			else
 				add_shown(all, arena, finding->process, event[0].lock, event[1].lock, i + 1);
 		}
 	}
+	HASH_CLEAR(hh, names);
 }
 
 void order_mark_findings(struct report *report)

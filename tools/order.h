@@ -7,7 +7,7 @@
 
 #include "resolve.h"
 
-/* Add what one process did. `process`: its index in the report. */
+/* Add what one process did. `process`: its index in the report; NO_PROCESS: what the runs of merged facts did. */
 void order_add(struct report_graph *graph, struct resolve *resolve, size_t process);
 
 /* Tell each edge which finding shows it; of findings that count or are known. */

@@ -95,6 +95,11 @@ struct arena *report_arena(const struct report_builder *builder)
 	return builder->arena;
 }
 
+struct report_graph *report_get_graph(struct report_builder *builder)
+{
+	return &builder->report.graph;
+}
+
 const struct report_settings *report_get_settings(const struct report_builder *builder)
 {
 	return &builder->settings;

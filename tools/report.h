@@ -37,6 +37,7 @@ void report_add_finding(struct report_builder *builder, const struct report_find
 /* By fingerprint and the program of a process; NULL: none yet. */
 const struct report_finding *report_find(const struct report_builder *builder, const char *fingerprint,
                                          size_t process);
+struct report_graph *report_get_graph(struct report_builder *builder);
 struct arena *report_arena(const struct report_builder *builder);
 const struct report_settings *report_get_settings(const struct report_builder *builder);
 

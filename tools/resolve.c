@@ -190,7 +190,9 @@ struct report_thread resolve_thread(struct resolve *resolve, uint32_t id)
 const char *resolve_thread_words(struct resolve *resolve, uint32_t id)
 {
 	const struct dt_thread *thread = dt_facts_thread(resolve->facts, id);
-	const char *start = thread ? start_name(resolve, thread) : NULL;
+	const char *start = resolve->source.thread ? resolve->source.thread(resolve->source.context, id).start
+	                    : thread               ? start_name(resolve, thread)
+	                                           : NULL;
 
 	if (thread && thread->name)
 		return arena_printf(resolve->arena, "thread %u \"%s\"", id, thread->name);

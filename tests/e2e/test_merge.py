@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -69,6 +70,44 @@ class MergeCase(DetectCase):
         self.merge(*logs)
         report = self.json_report("facts.db")
         return [finding["level"] for finding in report["findings"]]
+
+
+class Graph(MergeCase):
+    def graph(self, *args):
+        done = self.detect("graph", *args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode()
+
+    def edges(self, dot):
+        return len(re.findall(r"^\s*\w+ -> \w+ \[", dot, re.M))
+
+    def test_the_graph_of_all_runs(self):
+        self.merge(shard(101, (1, 2)), shard(102, (2, 1)))
+        one, all_runs = self.graph("run1.dtlog"), self.graph("facts.db")
+        self.assertEqual((self.edges(one), self.edges(all_runs)), (1, 2))
+        self.assertIn('label="2 runs"', all_runs)
+        # Both edges are of the cycle that no run has alone: red.
+        self.assertEqual((one.count("#c62828"), self.graph("--cycles-only", "facts.db").count("#c62828")), (0, all_runs.count("#c62828")))
+        self.assertGreaterEqual(all_runs.count("#c62828"), 2)
+        svg = self.graph("-f", "svg", "facts.db")
+        self.assertIn("<svg", svg)
+
+    def test_without_a_cycle(self):
+        self.merge(shard(101, (1, 2)), shard(102, (1, 2)))
+        self.assertNotIn("#c62828", self.graph("facts.db"))
+        self.assertEqual(self.edges(self.graph("--cycles-only", "facts.db")), 0)
+
+    def test_in_the_page(self):
+        self.merge(shard(101, (1, 2)), shard(102, (2, 1)))
+        done = self.detect("report", "-f", "html", "facts.db")
+        self.assertEqual(done.returncode, 66, done.stderr)
+        self.assertIn(b'"edges"', done.stdout)
+
+    def test_what_cannot_be_mixed(self):
+        self.merge(shard(101, (1, 2)))
+        self.assert_line(self.detect("graph", "facts.db", "run1.dtlog"), 2, "facts are reported alone")
+        for command in ("export", "stats"):
+            self.assert_line(self.detect(command, "facts.db"), 2, "merged facts, which 'detect report' and 'detect graph' read")
 
 
 class Across(MergeCase):

@@ -167,7 +167,7 @@ class GraphPart {
 			? el("ul", null, edges.map((edge) => el("li", null, this.edgeButton(edge))))
 			: el("p", { class: "soft" }, "none")];
 		return [this.backButton(), el("h2", null, name),
-			el("p", { class: "meta" }, `${kind}${origin ? ", " + origin : ""}; of ${it.program} (pid ${it.pid})`),
+			el("p", { class: "meta" }, `${kind}${origin ? ", " + origin : ""}; of ${it ? `${it.program} (pid ${it.pid})` : "all runs"}`),
 			component ? el("p", { class: "error" }, "It is on a cycle.") : null,
 			el("p", null, el("button", { type: "button", click: () => { this.choice.value = "near"; this.redraw(); } }, "Draw only what is around it")),
 			list("Taken while it is held", this.out[lock]), list("Held while it is taken", this.in[lock])].flat(2).filter(Boolean);
