@@ -9,6 +9,6 @@ struct command {
 };
 
 extern const struct command cmd_diff, cmd_ps, cmd_stats, cmd_run, cmd_report, cmd_graph, cmd_export,
-    cmd_explain, cmd_merge, cmd_doctor, cmd_confirm;
+    cmd_explain, cmd_merge, cmd_doctor, cmd_confirm, cmd_cc, cmd_cxx;
 
 #endif

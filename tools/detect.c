@@ -10,7 +10,8 @@
 
 static const struct command *const commands[] = {&cmd_run,     &cmd_report, &cmd_graph, &cmd_stats,
                                                  &cmd_export,  &cmd_ps,     &cmd_merge, &cmd_diff,
-                                                 &cmd_confirm, &cmd_explain, &cmd_doctor};
+                                                 &cmd_confirm, &cmd_explain, &cmd_doctor,
+                                                 &cmd_cc,      &cmd_cxx};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

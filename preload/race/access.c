@@ -285,6 +285,25 @@ ABI(void, __tsan_write_range_pc, (void *p, uintptr_t bytes, void *pc))
 	race_access_range((uintptr_t)p, bytes, WRITE, (uintptr_t)pc);
 }
 
+/* Copies that a compiler calls by these names. */
+ABI(void *, __tsan_memcpy, (void *to, const void *from, uintptr_t bytes))
+{
+	race_access_range((uintptr_t)from, bytes, READ, PC);
+	race_access_range((uintptr_t)to, bytes, WRITE, PC);
+	return __builtin_memcpy(to, from, bytes);
+}
+ABI(void *, __tsan_memmove, (void *to, const void *from, uintptr_t bytes))
+{
+	race_access_range((uintptr_t)from, bytes, READ, PC);
+	race_access_range((uintptr_t)to, bytes, WRITE, PC);
+	return __builtin_memmove(to, from, bytes);
+}
+ABI(void *, __tsan_memset, (void *to, int value, uintptr_t bytes))
+{
+	race_access_range((uintptr_t)to, bytes, WRITE, PC);
+	return __builtin_memset(to, value, bytes);
+}
+
 /* A constructor or destructor that sets the table to what it is anyway harms nobody. */
 ABI(void, __tsan_vptr_update, (void **vptr, void *value))
 {

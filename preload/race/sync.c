@@ -16,7 +16,8 @@ enum {
 	PAGE = 4096,
 	CLEAR_BY_HAND = 256 * 1024,
 	BLOCK_SEARCH = 64 << 20,
-	CLOCKS_A_REGION = 64
+	CLOCKS_A_REGION = 64,
+	PAGES_AT_ONCE = 2048
 };
 
 static struct race_sync *syncs;
@@ -271,11 +272,19 @@ void race_meta_clear(uintptr_t start, size_t bytes)
 	}
 	int saved = errno;
 	while (from < to) {
-		uint32_t *page = (uint32_t *)((uintptr_t)from & ~(uintptr_t)(PAGE - 1)),
-		         *next = page + PAGE / sizeof *page;
-		if (resident(page))
-			clear_words(from, next < to ? next : to);
-		from = next;
+		/* Only pages that were ever written: asked for many at a time. */
+		unsigned char answers[PAGES_AT_ONCE];
+		char *page = (char *)((uintptr_t)from & ~(uintptr_t)(PAGE - 1)), *end = page + (size_t)PAGES_AT_ONCE * PAGE;
+		if (end > (char *)to)
+			end = (char *)(((uintptr_t)to + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+		if (syscall(SYS_mincore, page, (size_t)(end - page), answers) != 0)
+			break;
+		for (size_t i = 0; page + i * PAGE < end; i++) {
+			uint32_t *first = (uint32_t *)(void *)(page + i * PAGE), *next = first + PAGE / sizeof *first;
+			if (answers[i] & 1)
+				clear_words(first > from ? first : from, next < to ? next : to);
+		}
+		from = (uint32_t *)(void *)end;
 	}
 	errno = saved;
 }

@@ -1,78 +1,266 @@
-"""Data races in code that the compiler has instrumented with -fsanitize=thread, linked to the shim."""
+"""Data races end to end: a positive and a negative twin of each kind, with both compilers."""
 
-import json
+import ctypes.util
 import os
 import pathlib
-import shutil
+import re
 import subprocess
-import tempfile
 import unittest
 
-from detect_e2e import DETECT, PRELOAD, SOURCES
+from detect_case import DETECT
+from race_case import COMPILERS, HEAD, RaceCase
+
+TWO = "static void *a(void *unused) {{ (void)unused; {a} return NULL; }}\nstatic void *b(void *unused) {{ (void)unused; {b} return NULL; }}\n"
+MAIN = "int main(void) { run(a, b); return 0; }\n"
 
 
-class Races(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="detect-races-")
-        cls.programs = []
-        for compiler in filter(shutil.which, ("gcc", "clang")):
-            made = pathlib.Path(cls.folder.name) / f"race-{compiler}"
-            # Instrumented, and linked without the compiler's own runtime.
-            subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-fsanitize=thread", "-c",
-                            str(SOURCES / "race.c"), "-o", f"{made}.o"], check=True)
-            subprocess.run([compiler, f"{made}.o", "-o", str(made), str(PRELOAD), f"-Wl,-rpath,{PRELOAD.parent}",
-                            "-pthread"], check=True)
-            cls.programs.append(made)
+def two(before, a, b):
+    return HEAD + before + TWO.format(a=a, b=b) + MAIN
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
-    def findings(self, program, case):
-        report = pathlib.Path(self.folder.name) / "report.json"
-        done = subprocess.run([str(DETECT), "run", "--format=json", f"--report={report}", "--", str(program), case],
-                              stderr=subprocess.PIPE, timeout=60)
-        found = json.loads(report.read_text())["findings"]
-        self.assertEqual(done.returncode, 66 if found else 0, done.stderr)
-        return found
+# name: (declarations, first thread, second thread, expected rules). Steps force the order of what they separate.
+CASES = {
+    "plain": ("static int v;", "step(0); v++; step(1);", "step(2); v++;", {"data-race"}),
+    "plain-locked": ("static int v; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
+                     "pthread_mutex_lock(&m); v++; pthread_mutex_unlock(&m);",
+                     "pthread_mutex_lock(&m); v++; pthread_mutex_unlock(&m);", set()),
+    "read-only": ("static int v = 1;", "volatile int x = v; (void)x;", "volatile int x = v; (void)x;", set()),
+    "neighbours": ("static char v[8];", "v[0]++;", "v[1]++;", set()),
+    "bit-fields": ("struct { unsigned a : 4, b : 4; } v;", "step(0); v.a = 1; step(1);", "step(2); v.b = 1;", {"data-race"}),
+    "relaxed-publishes-nothing": ("static int v; static atomic_int f;",
+                                  "v = 1; atomic_store_explicit(&f, 1, memory_order_relaxed);",
+                                  "while (!atomic_load_explicit(&f, memory_order_relaxed)); v++;", {"data-race"}),
+    "release-acquire": ("static int v; static atomic_int f;",
+                        "v = 1; atomic_store_explicit(&f, 1, memory_order_release);",
+                        "while (!atomic_load_explicit(&f, memory_order_acquire)); v++;", set()),
+    "fences": ("static int v; static atomic_int f;",
+               "v = 1; atomic_thread_fence(memory_order_release); atomic_store_explicit(&f, 1, memory_order_relaxed);",
+               "while (!atomic_load_explicit(&f, memory_order_relaxed)); atomic_thread_fence(memory_order_acquire); v++;", set()),
+    "fence-after-store": ("static int v; static atomic_int f;",
+                          "atomic_thread_fence(memory_order_release); v = 1; atomic_store_explicit(&f, 1, memory_order_relaxed);",
+                          "while (!atomic_load_explicit(&f, memory_order_relaxed)); atomic_thread_fence(memory_order_acquire); v++;",
+                          {"data-race"}),
+    "release-sequence": ("static int v; static atomic_int f;",
+                         "v = 1; atomic_store_explicit(&f, 1, memory_order_release);"
+                         "atomic_fetch_add_explicit(&f, 1, memory_order_relaxed);",
+                         "while (atomic_load_explicit(&f, memory_order_acquire) != 2); v++;", set()),
+    "release-sequence-broken": ("static int v; static atomic_int f;",
+                                "v = 1; atomic_store_explicit(&f, 1, memory_order_release); step(0); step(2);",
+                                "step(1); atomic_store_explicit(&f, 2, memory_order_relaxed); step(3);"
+                                "(void)atomic_load_explicit(&f, memory_order_acquire); v++;", {"data-race"}),
+    "atomic-against-plain": ("static int v;", "step(0); __atomic_store_n(&v, 1, __ATOMIC_SEQ_CST); step(1);", "step(2); v++;",
+                             {"data-race"}),
+    "semaphore": ("static int v; static sem_t s; __attribute__((constructor)) static void init(void) { sem_init(&s, 0, 0); }",
+                  "v = 1; sem_post(&s);", "sem_wait(&s); v++;", set()),
+    "barrier": ("static int v; static pthread_barrier_t r; __attribute__((constructor)) static void init(void) { pthread_barrier_init(&r, NULL, 2); }",
+                "v = 1; pthread_barrier_wait(&r); pthread_barrier_wait(&r); v++;", "pthread_barrier_wait(&r); v++; pthread_barrier_wait(&r);", set()),
+    "condition": ("static int v, f; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER; static pthread_cond_t c = PTHREAD_COND_INITIALIZER;",
+                  "v = 1; pthread_mutex_lock(&m); f = 1; pthread_cond_signal(&c); pthread_mutex_unlock(&m);",
+                  "pthread_mutex_lock(&m); while (!f) pthread_cond_wait(&c, &m); pthread_mutex_unlock(&m); v++;", set()),
+    "rwlock-reader-writes": ("static int v; static pthread_rwlock_t l = PTHREAD_RWLOCK_INITIALIZER;",
+                             "step(0); pthread_rwlock_rdlock(&l); v++; pthread_rwlock_unlock(&l); step(1);",
+                             "step(2); pthread_rwlock_rdlock(&l); v++; pthread_rwlock_unlock(&l);", {"data-race"}),
+    "rwlock": ("static int v; static pthread_rwlock_t l = PTHREAD_RWLOCK_INITIALIZER;",
+               "pthread_rwlock_wrlock(&l); v++; pthread_rwlock_unlock(&l);"
+               "pthread_rwlock_rdlock(&l); volatile int y = v; (void)y; pthread_rwlock_unlock(&l);",
+               "pthread_rwlock_rdlock(&l); volatile int x = v; (void)x; pthread_rwlock_unlock(&l);"
+               "pthread_rwlock_wrlock(&l); v++; pthread_rwlock_unlock(&l);", set()),
+    "spin": ("static int v; static pthread_spinlock_t l;", "pthread_spin_lock(&l); v++; pthread_spin_unlock(&l);",
+             "pthread_spin_lock(&l); v++; pthread_spin_unlock(&l);", set()),
+    "once": ("static int v; static pthread_once_t o = PTHREAD_ONCE_INIT; static void init(void) { v = 1; }",
+             "pthread_once(&o, init); volatile int x = v; (void)x;", "pthread_once(&o, init); volatile int x = v; (void)x;", set()),
+    "c11": ("static int v; static mtx_t m; __attribute__((constructor)) static void init(void) { mtx_init(&m, mtx_plain); }",
+            "mtx_lock(&m); v++; mtx_unlock(&m);", "mtx_lock(&m); v++; mtx_unlock(&m);", set()),
+    "benign": ("static int v; __attribute__((constructor)) static void init(void) { DETECT_BENIGN_RACE(&v, sizeof v, \"test\"); }",
+               "step(0); v++; step(1);", "step(2); v++;", set()),
+    "annotated-order": ("static int v;", "v = 1; DETECT_HAPPENS_BEFORE(&v); step(0);", "step(1); DETECT_HAPPENS_AFTER(&v); v++;", set()),
+    "use-after-free": ("static char *p; __attribute__((constructor)) static void init(void) { p = malloc(64); }",
+                       "step(0); p[5] = 1; step(1);", "step(2); free(p);", {"use-after-free-race"}),
+    "block-used-again": ("", "step(0); char *p = malloc(64); p[5] = 1; free(p); step(1);",
+                         "step(2); char *p = malloc(64); p[5] = 1; free(p);", set()),
+    # Ordered only by who took the lock first.
+    "predicted": ("int v, w; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
+                  "step(0); v = 1; pthread_mutex_lock(&m); pthread_mutex_unlock(&m); step(1);",
+                  "step(2); pthread_mutex_lock(&m); w = 1; pthread_mutex_unlock(&m); v = 2;", {"predicted-race"}),
+    "handed-over": ("int v; static int *q; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
+                    "step(0); v = 1; pthread_mutex_lock(&m); q = &v; pthread_mutex_unlock(&m); step(1);",
+                    "step(2); pthread_mutex_lock(&m); int *p = q; pthread_mutex_unlock(&m); *p = 2;", set()),
+}
 
-    def races(self, case, rules, variable):
-        for program in self.programs:
-            for _ in range(5):
-                with self.subTest(case=case, program=program.name):
-                    found = self.findings(program, case)
-                    # Which of the two it is depends on who took a lock first.
-                    self.assertTrue(found, "no race was found")
-                    for finding in found:
-                        self.assertIn(finding["rule"], rules)
-                        self.assertIn(f"`{variable}`", finding["message"])
-                        for event in finding["events"]:
-                            self.assertTrue(event["stack"], event)
 
-    def clean(self, case):
-        for program in self.programs:
-            for _ in range(5):
-                with self.subTest(case=case, program=program.name):
-                    self.assertEqual([f["message"] for f in self.findings(program, case)], [])
+def symbols(path):
+    done = subprocess.run(["nm", "-D", "--defined-only", path], stdout=subprocess.PIPE, check=True)
+    return {line.split()[-1].split("@")[0] for line in done.stdout.decode().splitlines()}
 
-    def test_counters(self):
-        self.races("counter", {"data-race"}, "total")
-        self.races("half-locked", {"data-race", "predicted-race"}, "total")
-        self.races("wrong-lock", {"data-race", "predicted-race"}, "total")
-        self.clean("locked")
-        self.clean("in-turn")
 
-    def test_publication(self):
-        self.races("relaxed", {"data-race"}, "payload")
-        self.clean("release")
-        self.clean("semaphore")
+class Interface(unittest.TestCase):
+    # ThreadSanitizer's own internals and hooks that the program defines for it.
+    OTHERS = {"__tsan_default_options", "__tsan_default_suppressions", "__tsan_on_report", "__tsan_symbolize_external",
+              "__tsan_symbolize_external_ex", "__tsan_testonly_barrier_init", "__tsan_testonly_barrier_wait"}
 
-    def test_plain_flag(self):
-        for program in self.programs:
-            found = self.findings(program, "plain-flag")
-            self.assertEqual({f["rule"] for f in found}, {"data-race"})
-            self.assertTrue(any("`plain_flag`" in f["message"] or "`payload`" in f["message"] for f in found))
+    def test_what_gcc_s_runtime_has_ours_has_too(self):
+        runtime = subprocess.run(["gcc", "-print-file-name=libtsan.so"], stdout=subprocess.PIPE).stdout.decode().strip()
+        if not os.path.exists(runtime):
+            self.skipTest("no libtsan here")
+        theirs = {s for s in symbols(runtime) if re.match(r"__tsan_|Annotate|WTFAnnotate|RunningOnValgrind|ThreadSan", s)}
+        self.assertGreater(len(theirs), 150)
+        self.assertEqual(sorted(theirs - symbols(os.environ["DETECT_PRELOAD"]) - self.OTHERS), [])
+
+    def test_what_the_compilers_can_emit(self):
+        ours = symbols(os.environ["DETECT_PRELOAD"])
+        accesses = {f"__tsan_{v}{kind}{n}" for v in ("", "volatile_") for kind in ("read", "write") for n in (1, 2, 4, 8, 16)}
+        accesses |= {f"__tsan_unaligned_{v}{kind}{n}" for v in ("", "volatile_") for kind in ("read", "write") for n in (2, 4, 8, 16)}
+        accesses |= {f"__tsan_read_write{n}" for n in (1, 2, 4, 8, 16)} | {f"__tsan_unaligned_read_write{n}" for n in (2, 4, 8, 16)}
+        atomics = {f"__tsan_atomic{n}_{op}" for n in (8, 16, 32, 64, 128)
+                   for op in ("load", "store", "exchange", "fetch_add", "fetch_sub", "fetch_and", "fetch_or", "fetch_xor",
+                              "fetch_nand", "compare_exchange_strong", "compare_exchange_weak", "compare_exchange_val")}
+        others = {"__tsan_init", "__tsan_func_entry", "__tsan_func_exit", "__tsan_vptr_read", "__tsan_vptr_update",
+                  "__tsan_read_range", "__tsan_write_range", "__tsan_atomic_thread_fence", "__tsan_atomic_signal_fence",
+                  "__tsan_ignore_thread_begin", "__tsan_ignore_thread_end", "__tsan_memcpy", "__tsan_memset", "__tsan_memmove"}
+        self.assertEqual(sorted((accesses | atomics | others) - ours), [])
+
+
+class Twins(RaceCase):
+    """Every case of the table, by each compiler."""
+
+
+def add_case(name, compiler):
+    before, a, b, expected = CASES[name]
+
+    def test(self):
+        program = self.build(name, two(before, a, b), compiler)
+        for _ in range(2 if expected else 1):
+            done, races = self.findings(program)
+            self.assertEqual({race["rule"] for race in races}, expected, done.stderr.decode())
+
+    setattr(Twins, f"test_{name.replace('-', '_')}_{compiler}", test)
+
+
+for _name in CASES:
+    for _compiler in COMPILERS:
+        add_case(_name, _compiler)
+
+
+class Reports(RaceCase):
+    def test_both_stacks_locks_name_and_size(self):
+        text = two("static long total; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;"
+                   "__attribute__((noinline)) static void add(void) { total++; __asm__ volatile(\"\"); }",
+                   "step(0); pthread_mutex_lock(&m); add(); pthread_mutex_unlock(&m); step(1);", "step(2); add();")
+        done, (race,) = self.findings(self.build("report", text), status=66)
+        self.assertEqual(race["memory"]["name"], "total")
+        self.assertEqual(race["memory"]["place"], "global")
+        accesses = [e for e in race["events"] if e["what"] in ("read", "write")]
+        self.assertEqual(len(accesses), 2)
+        for access in accesses:
+            self.assertEqual(access["size"], 8)
+            self.assertEqual(access["stack"][0]["function"], "add")
+            self.assertIn(access["stack"][1]["function"], ("a", "b"))
+        self.assertEqual(sorted(len(a["holding"]) for a in accesses), [0, 1])
+        self.assertEqual([lock["name"] for lock in race["locks"]], ["m"])
+        self.assertEqual({t["start"] for t in race["threads"] if t["id"] != 1}, {"a", "b"})
+        self.assertTrue(all(t["created_at"] for t in race["threads"] if t["id"] != 1))
+
+    def test_heap_block_by_its_allocation(self):
+        text = two("static char *p; __attribute__((noinline)) static char *make(void) { return malloc(100); }"
+                   "__attribute__((constructor)) static void init(void) { p = make(); }",
+                   "step(0); p[7] = 1; step(1);", "step(2); p[7] = 2;")
+        _, (race,) = self.findings(self.build("heap", text))
+        self.assertEqual(race["memory"]["place"], "heap")
+        self.assertEqual(race["memory"]["block_size"], 100)
+        self.assertIn("make", [frame["function"] for frame in race["memory"]["allocated_at"]])
+
+    def test_without_detect_run_too(self):
+        program = self.build("alone", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
+        done = subprocess.run([program], stderr=subprocess.PIPE, timeout=60)
+        self.assertIn(b"data-race", done.stderr)
+        self.assertEqual(done.returncode, 0)
+
+    def test_one_flag_switches_it_off(self):
+        program = self.build("off", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
+        self.assertEqual(self.findings(program, "races=no", status=0)[1], [])
+
+    def test_no_address_space(self):
+        program = self.build("small", HEAD + "int main(void) { int *p = malloc(4); *p = 1; return *p - 1; }")
+        done = subprocess.run(["sh", "-c", f"ulimit -v 4000000; exec {program}"], stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"ulimit -v", done.stderr)
+
+    def test_many_short_threads_and_many_at_once(self):
+        text = HEAD + """
+static int v[1000];
+static void *one(void *x) { *(int *)x += 1; return NULL; }
+static pthread_barrier_t r;
+static void *wait_too(void *x) { pthread_barrier_wait(&r); *(int *)x += 1; return NULL; }
+int main(void)
+{
+	static pthread_t t[1000];
+	for (int i = 0; i < 1000; i++) { pthread_create(t, NULL, one, &v[i % 1000]); pthread_join(t[0], NULL); }
+	pthread_barrier_init(&r, NULL, 300);
+	for (int i = 0; i < 300; i++) if (pthread_create(&t[i], NULL, wait_too, &v[i])) abort();
+	for (int i = 0; i < 300; i++) pthread_join(t[i], NULL);
+	return 0;
+}
+"""
+        self.assertEqual(self.findings(self.build("many", text), status=0)[1], [])
+
+    def test_fork_goes_on(self):
+        text = HEAD + """
+#include <sys/wait.h>
+static int v;
+static void *a(void *x) { (void)x; v++; return NULL; }
+int main(void)
+{
+	pthread_t t;
+	pthread_create(&t, NULL, a, NULL);
+	pthread_join(t, NULL);
+	if (fork() == 0) { v++; pthread_create(&t, NULL, a, NULL); pthread_join(t, NULL); v++; exit(0); }
+	int status;
+	wait(&status);
+	return status;
+}
+"""
+        self.assertEqual(self.findings(self.build("forks", text), status=0)[1], [])
+
+    def test_cxx(self):
+        text = """
+#include <thread>
+#include <mutex>
+#include <atomic>
+#include <vector>
+struct Thing { int v; Thing() : v(1) {} };
+static Thing &thing() { static Thing t; return t; }
+static int sum, racy;
+static std::mutex m;
+int main(int argc, char **argv)
+{
+	std::vector<std::thread> all;
+	for (int i = 0; i < 4; i++)
+		all.emplace_back([=] { std::lock_guard<std::mutex> l(m); sum += thing().v; });
+	for (auto &t : all) t.join();
+	if (argc > 1) { std::thread x([] { racy++; }); racy++; x.join(); }
+	return sum - 4;
+}
+"""
+        for compiler in COMPILERS:
+            program = self.build("cxx", text, compiler, command="c++")
+            self.assertEqual(self.findings(program, status=0)[1], [])
+
+
+class Driver(RaceCase):
+    def test_separate_steps(self):
+        source = self.write("x.c", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
+        include = pathlib.Path(__file__).parent / "../../libdetect/include"
+        self.assertEqual(self.detect("cc", "-I", include, "-c", "-g", source, "-o", "x.o").returncode, 0)
+        self.assertEqual(self.detect("cc", "-fsanitize=thread", "x.o", "-o", "x").returncode, 0)
+        needed = subprocess.run(["ldd", self.folder / "x"], stdout=subprocess.PIPE).stdout
+        self.assertIn(b"libdetect_preload", needed)
+        self.assertNotIn(b"libtsan", needed)
+        self.assertEqual(len(self.findings(self.folder / "x")[1]), 1)
+
+    def test_errors(self):
+        self.assert_line(self.detect("cc"), 2, "--help")
+        self.assert_line(self.detect("cc", "x.o", "-static"), 2, "-static")
+        self.assertNotEqual(self.detect("cc", "missing.c").returncode, 0)
 
 
 if __name__ == "__main__":

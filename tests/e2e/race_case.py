@@ -1,0 +1,67 @@
+"""What the race tests share: programs in a few lines, compiled by `detect cc` and run under `detect run`."""
+
+import json
+import os
+import shutil
+
+from detect_case import DETECT, DetectCase
+
+COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+
+HEAD = """
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <threads.h>
+#include <unistd.h>
+#include <sched.h>
+#include <detect/annotate.h>
+/* A step that no detector sees: made of atomics that are not instrumented. */
+static int steps;
+__attribute__((no_sanitize("thread"), noinline)) static void step(int n)
+{
+	int seen;
+	do {
+		__asm__ volatile("movl %1, %0" : "=r"(seen) : "m"(steps) : "memory");
+		if (seen != n)
+			sched_yield();
+	} while (seen != n);
+	__asm__ volatile("lock incl %0" : "+m"(steps) : : "memory");
+}
+static void run(void *(*a)(void *), void *(*b)(void *))
+{
+	pthread_t t[2];
+	pthread_create(&t[0], NULL, a, NULL);
+	pthread_create(&t[1], NULL, b, NULL);
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+}
+"""
+
+
+class RaceCase(DetectCase):
+    def build(self, name, text, compiler="gcc", command="cc", flags=()):
+        suffix = ".c" if command == "cc" else ".cc"
+        source = self.write(name + suffix, text)
+        program = self.folder / f"{name}-{compiler}"
+        variable = {"cc": "CC", "c++": "CXX"}[command]
+        driver = compiler if command == "cc" else {"gcc": "g++", "clang": "clang++"}[compiler]
+        include = os.path.join(os.path.dirname(__file__), "../../libdetect/include")
+        done = self.detect(command, "-g", "-O1", "-I", include, *flags, source, "-o", program, env={variable: driver})
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return program
+
+    def findings(self, program, options="", status=None):
+        report = self.folder / "report.json"
+        done = self.detect("run", "-f", "json", "-r", report, "--", program,
+                           env={"DETECT_OPTIONS": options} if options else None)
+        if status is not None:
+            self.assertEqual(done.returncode, status, done.stderr.decode())
+        data = json.loads(report.read_text())
+        races = [f for f in data["findings"] if f["rule"] in ("data-race", "predicted-race", "use-after-free-race")]
+        return done, races

@@ -1,0 +1,314 @@
+/* detect cc, detect c++: the compiler with -fsanitize=thread, and our runtime instead of its own.
+ *
+ * A compiler that is given the flag when it links takes its own runtime, so it is given to compiling only: a
+ * call that does both becomes one call for each source, into a temporary folder, and one to link. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "command.h"
+#include "say.h"
+#include "shim.h"
+
+#define FLAG "-fsanitize=thread"
+
+struct list {
+	char **at;
+	size_t count;
+};
+
+struct call {
+	const char *compiler, *variable;
+	struct list all;       /* the arguments, without the flag */
+	struct list sources;   /* those of them that are to be compiled */
+	bool compiles_only;    /* -c, -S, -E, … */
+	bool has_input, links_partly, is_static;
+};
+
+static void push(struct list *list, const char *argument)
+{
+	list->at = must_realloc(list->at, list->count + 2, sizeof(*list->at));
+	list->at[list->count++] = must_printf("%s", argument);
+	list->at[list->count] = NULL;
+}
+
+static void clear(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->at[i]);
+	free(list->at);
+	*list = (struct list){0};
+}
+
+static bool is_one_of(const char *argument, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(argument, *names) == 0)
+			return true;
+	return false;
+}
+
+/* The next argument belongs to it. */
+static bool takes_value(const char *argument)
+{
+	static const char *const names[] = {
+	    "-o",        "-I",        "-L",       "-D",      "-U",       "-l",          "-x",         "-T",
+	    "-u",        "-z",        "-e",       "-B",      "-A",       "-G",          "-MF",        "-MT",
+	    "-MQ",       "-include",  "-imacros", "-isystem", "-iquote", "-idirafter",  "-iprefix",   "-isysroot",
+	    "-iwithprefix", "-Xlinker", "-Xassembler", "-Xpreprocessor", "-Xclang", "-mllvm", "-target", "--param",
+	    "-aux-info", "-dumpbase", "-dumpdir", "-wrapper", "-arch", NULL};
+
+	return is_one_of(argument, names);
+}
+
+static bool is_for_linking(const char *argument)
+{
+	static const char *const names[] = {"-shared", "-rdynamic", "-pie", "-s", "-static-libgcc", "-static-libstdc++", NULL};
+
+	return is_one_of(argument, names) || strncmp(argument, "-l", 2) == 0 || strncmp(argument, "-L", 2) == 0 ||
+	       strncmp(argument, "-Wl,", 4) == 0;
+}
+
+static bool is_source(const char *argument)
+{
+	static const char *const endings[] = {".c",   ".i",   ".ii",  ".cc", ".cp",  ".cxx", ".cpp", ".CPP",
+	                                      ".c++", ".C",   ".s",   ".S",  ".sx",  ".m",   ".mm",  NULL};
+	const char *dot = strrchr(argument, '.');
+
+	return dot && !strchr(dot, '/') && is_one_of(dot, endings);
+}
+
+static void read_call(struct call *call, int argc, char **argv)
+{
+	static const char *const compiling[] = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", NULL};
+	bool language = false;
+
+	for (int i = 1; i < argc; i++) {
+		const char *argument = argv[i];
+
+		if (strcmp(argument, FLAG) == 0)
+			continue;
+		push(&call->all, argument);
+		if (takes_value(argument) && i + 1 < argc) {
+			push(&call->all, argv[++i]);
+			if (strcmp(argument, "-x") == 0)
+				language = strcmp(argv[i], "none") != 0;
+			continue;
+		}
+		call->compiles_only |= is_one_of(argument, compiling);
+		call->links_partly |= strcmp(argument, "-r") == 0;
+		call->is_static |= strcmp(argument, "-static") == 0 || strcmp(argument, "-static-pie") == 0;
+		if (argument[0] == '-' && argument[1])
+			continue;
+		call->has_input = true;
+		if (language || is_source(argument))
+			push(&call->sources, argument);
+	}
+}
+
+static void begin_command(struct list *command, const struct call *call)
+{
+	const char *set = getenv(call->variable);
+	char *words = must_printf("%s", set && *set ? set : call->compiler), *rest = words;
+
+	/* As make has it: the variable may hold arguments too. */
+	for (char *word; (word = strsep(&rest, " \t"));)
+		if (*word)
+			push(command, word);
+	free(words);
+}
+
+static void add_runtime(struct list *command)
+{
+	char *shim = shim_find(), *folder = must_printf("%s", shim);
+
+	*strrchr(folder, '/') = '\0';
+	push(command, shim);
+	char *rpath = must_printf("-Wl,-rpath,%s", folder);
+	push(command, rpath);
+	push(command, "-pthread");
+	free(rpath);
+	free(folder);
+	free(shim);
+}
+
+static int become(struct list *command)
+{
+	execvp(command->at[0], command->at);
+	int status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
+	say("%s: %s", command->at[0], strerror(errno));
+	return status;
+}
+
+static int run(struct list *command)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		say_usage("fork: %s", strerror(errno));
+	if (pid == 0)
+		_exit(become(command));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static bool is_in(const struct list *list, const char *argument)
+{
+	return list->count && is_one_of(argument, (const char *const *)list->at);
+}
+
+static int compile_one(const struct call *call, const char *source, const char *object)
+{
+	struct list command = {0};
+
+	begin_command(&command, call);
+	push(&command, FLAG);
+	for (size_t i = 0; i < call->all.count; i++) {
+		const char *argument = call->all.at[i];
+		bool has_value = takes_value(argument) && i + 1 < call->all.count;
+		bool leave_out = strcmp(argument, "-o") == 0 || strcmp(argument, "-Xlinker") == 0 || is_for_linking(argument) ||
+		                 (argument[0] != '-' && strcmp(argument, source) != 0);
+
+		if (!leave_out)
+			push(&command, argument);
+		if (has_value && ++i && !leave_out)
+			push(&command, call->all.at[i]);
+	}
+	push(&command, "-c");
+	push(&command, "-o");
+	push(&command, object);
+	int status = run(&command);
+	clear(&command);
+	return status;
+}
+
+static char *object_of(const char *folder, size_t index)
+{
+	return must_printf("%s/%zu.o", folder, index);
+}
+
+static int link_all(const struct call *call, const char *folder)
+{
+	struct list command = {0};
+	size_t object = 0;
+
+	begin_command(&command, call);
+	for (size_t i = 0; i < call->all.count; i++) {
+		const char *argument = call->all.at[i];
+		bool has_value = takes_value(argument) && i + 1 < call->all.count;
+
+		if (strcmp(argument, "-x") == 0 && has_value) {
+			i++;
+			continue;
+		}
+		if (!has_value && folder && is_in(&call->sources, argument)) {
+			char *path = object_of(folder, object++);
+			push(&command, path);
+			free(path);
+			continue;
+		}
+		push(&command, argument);
+		if (has_value)
+			push(&command, call->all.at[++i]);
+	}
+	if (!call->links_partly)
+		add_runtime(&command);
+	int status = folder ? run(&command) : become(&command);
+	clear(&command);
+	return status;
+}
+
+static int compile_and_link(const struct call *call)
+{
+	const char *set = getenv("TMPDIR");
+	char *folder = must_printf("%s/detect-cc-XXXXXX", set && *set ? set : "/tmp");
+	int status = 0;
+
+	if (!mkdtemp(folder))
+		say_usage("%s: %s", folder, strerror(errno));
+	for (size_t i = 0; !status && i < call->sources.count; i++) {
+		char *object = object_of(folder, i);
+		status = compile_one(call, call->sources.at[i], object);
+		free(object);
+	}
+	if (!status)
+		status = link_all(call, folder);
+	for (size_t i = 0; i < call->sources.count; i++) {
+		char *object = object_of(folder, i);
+		unlink(object);
+		free(object);
+	}
+	rmdir(folder);
+	free(folder);
+	return status;
+}
+
+static int compile(struct call *call)
+{
+	struct list command = {0};
+
+	begin_command(&command, call);
+	push(&command, FLAG);
+	for (size_t i = 0; i < call->all.count; i++)
+		push(&command, call->all.at[i]);
+	int status = become(&command);
+	clear(&command);
+	return status;
+}
+
+static int print_help(const struct call *call, const char *name)
+{
+	printf("Usage: %s COMPILER-ARG...\n"
+	       "Compile with -fsanitize=thread and link with libdetect's runtime, so that the program's data races are found.\n\n"
+	       "Everything is handed to the compiler, which is $%s or else '%s': compiling, linking, or both in one call.\n"
+	       "Run what comes out by itself or under 'detect run'.\n",
+	       name, call->variable, call->compiler);
+	return STATUS_OK;
+}
+
+static int drive(struct call *call, int argc, char **argv)
+{
+	if (argc < 2)
+		say_usage("what to compile? See '%s --help'", argv[0]);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return print_help(call, argv[0]);
+	read_call(call, argc, argv);
+	if (call->compiles_only || !call->has_input)
+		return compile(call);
+	if (call->is_static)
+		say_usage("a static program can't be linked with the shim: leave out -static");
+	return call->sources.count ? compile_and_link(call) : link_all(call, NULL);
+}
+
+static int cc(int argc, char **argv)
+{
+	struct call call = {.compiler = "cc", .variable = "CC"};
+
+	return drive(&call, argc, argv);
+}
+
+static int cxx(int argc, char **argv)
+{
+	struct call call = {.compiler = "c++", .variable = "CXX"};
+
+	return drive(&call, argc, argv);
+}
+
+const struct command cmd_cc = {
+    .name = "cc",
+    .summary = "compile C so that data races are found",
+    .run = cc,
+};
+
+const struct command cmd_cxx = {
+    .name = "c++",
+    .summary = "compile C++ so that data races are found",
+    .run = cxx,
+};
