@@ -34,7 +34,8 @@ static inline void *allocated(void *block, size_t bytes, uintptr_t slot)
 		a->slot = slot;
 		a->pc = *(const uintptr_t *)slot;
 	}
-	shim_race_allocated(block, bytes, *(const uintptr_t *)slot);
+	shim_race_allocated(block, bytes, shim_real_malloc_usable_size ? shim_real_malloc_usable_size(block) : bytes,
+	                    *(const uintptr_t *)slot);
 	return block;
 }
 

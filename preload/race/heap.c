@@ -18,23 +18,27 @@ static uint32_t stack_of(const struct race_hot *hot, uintptr_t pc)
 	return shim_stack_intern(frames, count, at == base);
 }
 
-void shim_race_allocated_now(void *block, size_t bytes, uintptr_t pc)
+/* Also of threads that are not followed: what was done to the memory before is over. `usable` is what freeing it
+ * will speak of. */
+void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t pc)
 {
 	struct race_hot *hot = &race_hot;
-	if (!hot->stamp || hot->busy || !block)
+	if (hot->busy || !block)
 		return;
 	hot->busy = 1;
-	race_shadow_clear((uintptr_t)block, bytes);
-	race_block_add((uintptr_t)block, bytes, stack_of(hot, pc), hot->thread->id);
+	race_shadow_clear((uintptr_t)block, usable);
+	if (hot->stamp)
+		race_block_add((uintptr_t)block, bytes, stack_of(hot, pc), hot->thread->id);
 	hot->busy = 0;
 }
 
 void shim_race_freeing_now(void *block, size_t bytes, uintptr_t pc)
 {
 	struct race_hot *hot = &race_hot;
-	if (!hot->stamp || hot->busy || !block)
+	if (hot->busy || !block)
 		return;
-	race_access_freeing(hot, (uintptr_t)block, bytes, pc);
+	if (hot->stamp)
+		race_access_freeing(hot, (uintptr_t)block, bytes, pc);
 	hot->busy = 1;
 	race_meta_clear((uintptr_t)block, bytes);
 	hot->busy = 0;

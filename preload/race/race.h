@@ -28,7 +28,7 @@ void shim_race_create_now(uint32_t id);
 void shim_race_begin_now(uint32_t id);
 void shim_race_end_now(uint32_t id);
 void shim_race_joined_now(uint32_t id);
-void shim_race_allocated_now(void *block, size_t bytes, uintptr_t pc);
+void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t pc);
 void shim_race_freeing_now(void *block, size_t bytes, uintptr_t pc);
 void shim_race_unmapped_now(uintptr_t start, size_t bytes);
 void shim_race_forked_now(void);
@@ -70,7 +70,8 @@ static inline uint32_t shim_race_context(const void *lock)
 #define shim_race_joined(id) SHIM_RACE_CALL(shim_race_joined_now(id))
 
 /* Memory: a block begins, is about to be freed; a range was unmapped. */
-#define shim_race_allocated(block, bytes, pc) SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, pc))
+#define shim_race_allocated(block, bytes, usable, pc)                                                        \
+	SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, usable, pc))
 #define shim_race_freeing(block, bytes, pc) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, pc))
 #define shim_race_unmapped(start, bytes) SHIM_RACE_CALL(shim_race_unmapped_now(start, bytes))
 

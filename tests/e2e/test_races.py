@@ -65,7 +65,7 @@ CASES = {
                "pthread_rwlock_rdlock(&l); volatile int y = v; (void)y; pthread_rwlock_unlock(&l);",
                "pthread_rwlock_rdlock(&l); volatile int x = v; (void)x; pthread_rwlock_unlock(&l);"
                "pthread_rwlock_wrlock(&l); v++; pthread_rwlock_unlock(&l);", set()),
-    "spin": ("static int v; static pthread_spinlock_t l;", "pthread_spin_lock(&l); v++; pthread_spin_unlock(&l);",
+    "spin": ("static int v; static pthread_spinlock_t l; __attribute__((constructor)) static void init(void) { pthread_spin_init(&l, 0); }", "pthread_spin_lock(&l); v++; pthread_spin_unlock(&l);",
              "pthread_spin_lock(&l); v++; pthread_spin_unlock(&l);", set()),
     "once": ("static int v; static pthread_once_t o = PTHREAD_ONCE_INIT; static void init(void) { v = 1; }",
              "pthread_once(&o, init); volatile int x = v; (void)x;", "pthread_once(&o, init); volatile int x = v; (void)x;", set()),
@@ -82,7 +82,7 @@ CASES = {
     "predicted": ("int v, w; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
                   "step(0); v = 1; pthread_mutex_lock(&m); pthread_mutex_unlock(&m); step(1);",
                   "step(2); pthread_mutex_lock(&m); w = 1; pthread_mutex_unlock(&m); v = 2;", {"predicted-race"}),
-    "handed-over": ("int v; static int *q; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
+    "handed-over": ("int v; int *q; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
                     "step(0); v = 1; pthread_mutex_lock(&m); q = &v; pthread_mutex_unlock(&m); step(1);",
                     "step(2); pthread_mutex_lock(&m); int *p = q; pthread_mutex_unlock(&m); *p = 2;", set()),
 }

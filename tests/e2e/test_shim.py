@@ -444,6 +444,18 @@ class Stress(ShimCase):
             self.assertIn("first", lock_names(finding))
 
 
+class LocalStatics(ShimCase):
+    """C++'s guards, where libstdc++ is not to be found for the shim."""
+
+    def test_guards_of_a_local_library(self):
+        library = PROGRAMS / "libe2e_guard_library.so"
+        if not library.exists():
+            self.skipTest("no C++ compiler")
+        for case in ("slow", "failing"):
+            run = run_detect("guards", case, env={"GUARD_LIBRARY": str(library)}, timeout=30)
+            self.assertEqual((run.status, run.report["findings"]), (0, []), case)
+
+
 class WrapperCoverage(ShimCase):
     """Every function that the shim exports is called by a program, and is seen to engage. What makes processes and
     waits for them is in between.c, which test_between.py runs."""
@@ -466,10 +478,10 @@ class WrapperCoverage(ShimCase):
         _, children, _ = run_bare("between", "--list")
         covered = {symbol for symbol, _, _ in self.cases()}
         covered |= {line.split()[0] for line in children.decode().splitlines()} - {"any"}
-        # What instrumented code calls is no wrapper: test_races.py.
+        # What instrumented code calls is no wrapper, and is in test_races.py; the guards are in LocalStatics.
         runtime = {s for s in self.exported()
                    if s.startswith("__tsan_") or "Annotate" in s
-                   or s in ("RunningOnValgrind", "ValgrindSlowdown", "ThreadSanitizerQuery")}
+                   or s.startswith("__cxa_guard_") or s in ("RunningOnValgrind", "ValgrindSlowdown", "ThreadSanitizerQuery")}
         self.assertEqual(self.exported() - runtime - covered, set(), "exported, and no case in coverage.c")
         self.assertEqual(covered - self.exported(), set(), "a case in coverage.c, and not exported")
 
