@@ -267,8 +267,9 @@ static int print_help(const struct call *call, const char *name)
 {
 	printf("Usage: %s COMPILER-ARG...\n"
 	       "Compile with -fsanitize=thread and link with libdetect's runtime, so that the program's data races are found.\n\n"
-	       "Everything is handed to the compiler, which is $%s or else '%s': compiling, linking, or both in one call.\n"
-	       "Run what comes out by itself or under 'detect run'.\n",
+	       "Everything is handed to the compiler, which is $%s or else '%s': compiling, linking, or both in one call. "
+	       "Run what comes out by itself or under 'detect run'.\n\n"
+	       "  -?, --help                 Give this help list\n",
 	       name, call->variable, call->compiler);
 	return STATUS_OK;
 }
@@ -277,7 +278,7 @@ static int drive(struct call *call, int argc, char **argv)
 {
 	if (argc < 2)
 		say_usage("what to compile? See '%s --help'", argv[0]);
-	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
 		return print_help(call, argv[0]);
 	read_call(call, argc, argv);
 	if (call->compiles_only || !call->has_input)
