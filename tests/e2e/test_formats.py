@@ -207,7 +207,7 @@ class FormatCase(DetectCase):
         self.assertRegex(text.rstrip("\n").splitlines()[-1], r"^SUMMARY: libdetect: ")
         for finding in findings:
             self.assertIn(finding["rule"], page.text)
-            name = finding["locks"][0]["name"]
+            name = (finding.get("memory") or finding["locks"][0])["name"]
             if name.isascii() and "`" not in name:  # then each character of it can be read
                 self.assertGreaterEqual(page.words().count(" ".join(visible(name).split())), 1 + (not finding["known"]))
 
