@@ -347,7 +347,8 @@ char *claims_write(const struct log_set *logs, bool cycles, const char *path, st
 	FILE *out = why ? NULL : fopen(path, "wbe");
 	if (!why && !out)
 		why = must_printf("%s: %s", path, strerror(errno));
-	if (out && (!write_rows(&claims, cycles, out, summary) | (fclose(out) != 0)))
+	bool written = out && write_rows(&claims, cycles, out, summary);
+	if (out && (fclose(out) != 0 || !written))
 		why = must_printf("%s: %s", path, strerror(errno));
 	free(claims.rows);
 	free(claims.edges);
