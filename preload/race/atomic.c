@@ -208,7 +208,7 @@ static bool wants_object(int order)
 #define RAW_EXCHANGE(a, value) __atomic_exchange_n(a, value, __ATOMIC_SEQ_CST)
 
 /* 16 bytes: by cmpxchg16b, as every program that has them inline does; libatomic's own may take a lock. */
-static __attribute__((target("cx16"))) bool RAW_COMPARE_128(volatile a128 *a, a128 *expected, a128 value)
+static bool RAW_COMPARE_128(volatile a128 *a, a128 *expected, a128 value)
 {
 	a128 found = __sync_val_compare_and_swap(a, *expected, value);
 	bool done = found == *expected;
