@@ -84,7 +84,8 @@ static uint32_t end_thread(struct dt_avoid *a, uint32_t t, uint32_t count)
 	return count;
 }
 
-static bool all_can_end(struct dt_avoid *a, uint32_t count)
+/* How many of these threads can't end. */
+static uint32_t count_stuck(struct dt_avoid *a, uint32_t count)
 {
 	uint32_t left = count;
 
@@ -97,13 +98,19 @@ static bool all_can_end(struct dt_avoid *a, uint32_t count)
 			left--;
 		}
 	}
-	return left == 0;
+	return left;
 }
 
-bool dt_avoid_safe(struct dt_avoid *a)
+void dt_avoid_stock(struct dt_avoid *a)
 {
 	a->round++;
-	return all_can_end(a, take_stock(a));
+	take_stock(a);
+}
+
+uint32_t dt_avoid_stuck(struct dt_avoid *a)
+{
+	a->round++;
+	return count_stuck(a, take_stock(a));
 }
 
 bool dt_avoid_grant(struct dt_avoid *a, uint32_t thread, uint32_t at, uint32_t units)
@@ -113,8 +120,13 @@ bool dt_avoid_grant(struct dt_avoid *a, uint32_t thread, uint32_t at, uint32_t u
 	__atomic_fetch_add(&need->held, units, __ATOMIC_SEQ_CST);
 	a->round++;
 	uint32_t count = take_stock(a);
-	if (a->available[need->resource] >= 0 && all_can_end(a, count))
+	bool is_free = a->available[need->resource] >= 0;
+	uint32_t stuck = is_free ? count_stuck(a, count) : 0;
+	if (is_free && !stuck)
 		return true;
 	__atomic_fetch_sub(&need->held, units, __ATOMIC_SEQ_CST);
-	return false;
+	if (!is_free || stuck > dt_avoid_stuck(a))
+		return false;
+	__atomic_fetch_add(&need->held, units, __ATOMIC_SEQ_CST);
+	return true;
 }

@@ -44,7 +44,7 @@ static void test_textbook(void **state)
 	(void)state;
 	for (uint32_t t = 0; t < 5; t++)
 		set(a, t, 3, claim[t], held[t]);
-	assert_true(dt_avoid_safe(a));
+	assert_int_equal(dt_avoid_stuck(a), 0);
 	/* Thread 1 asks for (1, 0, 2): granted; then thread 4 for (3, 3, 0): not there; thread 0 for (0, 2,
 	 * 0): unsafe. */
 	assert_true(dt_avoid_grant(a, 1, 0, 1) && dt_avoid_grant(a, 1, 2, 2));
@@ -52,7 +52,7 @@ static void test_textbook(void **state)
 	a->threads[4].needs[0].held = 0;
 	assert_false(dt_avoid_grant(a, 0, 1, 2));
 	assert_int_equal(a->threads[0].needs[1].held, 1);
-	assert_true(dt_avoid_safe(a));
+	assert_int_equal(dt_avoid_stuck(a), 0);
 	free(a);
 }
 
@@ -89,6 +89,29 @@ static void test_unit_locks(void **state)
 	set(a, 8, 4, writes, none);
 	assert_true(dt_avoid_grant(a, 6, 3, 1) && dt_avoid_grant(a, 7, 3, 1));
 	assert_false(dt_avoid_grant(a, 8, 0, 1));
+	free(a);
+}
+
+/* In an unsafe state: what no one else needs is given, what could be somebody's way out is not. */
+static void test_unsafe(void **state)
+{
+	static const uint32_t total[] = {1, 1, 1, 1}, first[] = {1, 0, 0, 0}, second[] = {0, 1, 0, 0},
+	                      none[4] = {0};
+	static const uint32_t both[] = {1, 1, 1, 1}, third[] = {0, 0, 1, 0};
+	struct dt_avoid *a = fresh(total, 4);
+
+	(void)state;
+	set(a, 0, 4, both, first);
+	set(a, 1, 4, both, second);
+	assert_int_equal(dt_avoid_stuck(a), 2);
+	set(a, 2, 4, third, none);
+	assert_int_equal(dt_avoid_stuck(a), 2);
+	assert_false(dt_avoid_grant(a, 0, 2, 1)); /* then the third could not end */
+	assert_true(dt_avoid_grant(a, 0, 3, 1));
+	assert_false(dt_avoid_grant(a, 1, 3, 1)); /* not free */
+	assert_true(dt_avoid_grant(a, 2, 2, 1));
+	dt_avoid_leave(a, 2);
+	assert_true(dt_avoid_grant(a, 0, 2, 1)); /* nobody is left whom it could harm */
 	free(a);
 }
 
@@ -138,7 +161,7 @@ static void test_model(void **state)
 			set(a, t, resources, claim[t], held[t]);
 		}
 		bool wanted = model_safe(threads, resources, claim, held, available, 0);
-		assert_int_equal(dt_avoid_safe(a), wanted);
+		assert_int_equal(dt_avoid_stuck(a) == 0, wanted);
 		safe += wanted;
 	}
 	assert_in_range(safe, STATES / 10, STATES - STATES / 10);
@@ -176,7 +199,7 @@ static void test_never_stuck(void **state)
 			uint32_t r = (uint32_t)rand() % RESOURCES;
 			if (thread->needs[r].held < thread->needs[r].claim)
 				dt_avoid_grant(a, t, r, 1);
-			assert_true(dt_avoid_safe(a));
+			assert_int_equal(dt_avoid_stuck(a), 0);
 		}
 		free(a);
 	}
@@ -185,9 +208,8 @@ static void test_never_stuck(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_textbook),
-	    cmocka_unit_test(test_unit_locks),
-	    cmocka_unit_test(test_model),
+	    cmocka_unit_test(test_textbook),    cmocka_unit_test(test_unit_locks),
+	    cmocka_unit_test(test_unsafe),      cmocka_unit_test(test_model),
 	    cmocka_unit_test(test_never_stuck),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,12 +46,21 @@ struct dt_avoid {
 void dt_avoid_enter(struct dt_avoid *a, uint32_t thread);
 void dt_avoid_leave(struct dt_avoid *a, uint32_t thread);
 
-/* Is the state safe? Costs one look at each need, and one more for each time that a resource comes free which
- * a thread was found to lack. */
-bool dt_avoid_safe(struct dt_avoid *a);
+/* How many of the threads can't end; 0: the state is safe. Costs one look at each need, and one more for each
+ * time that a resource comes free which a thread was found to lack. */
+uint32_t dt_avoid_stuck(struct dt_avoid *a);
 
-/* Give the thread `units` more of its need number `at` when so many are free and the state is safe then.
- * False: nothing has changed. */
+/* Give the thread `units` more of its need number `at` when so many are free and no thread that can end could
+ * not end then: in a safe state, when the state stays safe; in an unsafe one (claims were wrong, or patience
+ * has ended) what is of no harm to the others. False: nothing has changed. */
 bool dt_avoid_grant(struct dt_avoid *a, uint32_t thread, uint32_t at, uint32_t units);
+
+/* What is free now, of a resource that a thread in a section needs: by the last dt_avoid_stock, as long as
+ * nothing is tested or granted after it. */
+void dt_avoid_stock(struct dt_avoid *a);
+static inline int64_t dt_avoid_free(const struct dt_avoid *a, uint32_t resource)
+{
+	return a->available[resource];
+}
 
 #endif
