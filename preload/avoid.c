@@ -145,15 +145,36 @@ static void await_grant(struct shim_thread *t, const struct shim_held *e, uint32
 	errno = saved;
 }
 
+/* Whether the section that begins with `e` needs more than one unit is known, and it does not. */
+static bool is_single(const struct shim_held *e)
+{
+	bool known;
+	return !shim_section_find(e, &known) && known;
+}
+
+/* The thread is in a section that counts here, from now on maybe. *late: it was before. With the seats' lock.
+ */
+static bool is_in_section(struct shim_thread *t, uint32_t index, const struct shim_held *e, bool *late)
+{
+	*late = false;
+	if (!bottom(t, index)) {
+		uint32_t section = shim_section_load(e);
+		return section && shim_seat_begin(t, e->lock, section);
+	}
+	return shim_seat_active(t) || (*late = begin_late(t, index));
+}
+
 /* True when the unit counts here. `e` is an entry of the wanted lock; `got`: the thread has it already. */
 static bool request(struct shim_thread *t, uint32_t index, const struct shim_held *e, uint32_t how, bool got)
 {
 	uint64_t mask;
 	uint32_t need = DT_AVOID_NEEDS;
-	bool grew = false, late = false, granted = true;
+	bool grew = false, late, granted = true;
+	if (!bottom(t, index) && is_single(e))
+		return false;
 	shim_seats_lock(&mask);
 	uint32_t resource = shim_resource_get(e->lock, how & SHIM_HOW_KIND);
-	if (resource && (shim_seat_active(t) || (late = begin_late(t, index))))
+	if (resource && is_in_section(t, index, e, &late))
 		need = shim_seat_claim(t, resource, units_of(how), &grew);
 	if (need < DT_AVOID_NEEDS && got)
 		shim_seat_count(t, need, units_of(how));
@@ -167,31 +188,13 @@ static bool request(struct shim_thread *t, uint32_t index, const struct shim_hel
 	return need < DT_AVOID_NEEDS;
 }
 
-/* The first lock of a section: whether the claims say that it takes more. */
-static bool begins(struct shim_thread *t, const struct shim_held *e)
-{
-	bool known;
-	uint32_t section = shim_section_find(e, &known);
-	uint64_t mask;
-	if (known && !section)
-		return false;
-	shim_seats_lock(&mask);
-	if (!known)
-		section = shim_section_load(e);
-	bool begun = section && shim_seat_begin(t, e->lock, section);
-	shim_seats_unlock(&mask);
-	return begun;
-}
-
 void shim_avoid_want(struct shim_thread *t, uint32_t index, uint32_t how)
 {
 	struct shim_held *e = &t->held[index];
 	if (passes(t))
 		return;
 	t->avoid_pending = 0;
-	if (how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) || (!bottom(t, index) && !begins(t, e)))
-		return;
-	if (request(t, index, e, how, false))
+	if (!(how & (SHIM_HOW_TRY | SHIM_HOW_TIMED)) && request(t, index, e, how, false))
 		t->avoid_pending = index + 1;
 }
 
@@ -205,7 +208,7 @@ void shim_avoid_got(struct shim_thread *t, uint32_t index)
 	if (counts)
 		shim_seat_got(t);
 	else if (e->how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) || t->avoid_passes)
-		counts = (bottom(t, index) || begins(t, e)) && request(t, index, e, e->how, true);
+		counts = request(t, index, e, e->how, true);
 	if (counts)
 		e->how |= SHIM_HOW_AVOIDED;
 }

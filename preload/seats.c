@@ -8,6 +8,10 @@
 
 #include "region.h"
 #include "seats.h"
+#include "signals.h"
+
+/* No mask that the kernel tells: SIGKILL is never blocked. */
+#define MASK_KEPT UINT64_MAX
 
 static struct state {
 	struct dt_avoid bank;
@@ -28,7 +32,9 @@ void shim_seats_lock(uint64_t *mask)
 {
 	uint64_t all = UINT64_MAX;
 	uint32_t free = 0;
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof all);
+	*mask = MASK_KEPT;
+	if (SHIM_UNLIKELY(atomic_load_explicit(&shim_signals_handled, memory_order_relaxed)))
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof all);
 	if (atomic_compare_exchange_strong(&state->lock, &free, 1))
 		return;
 	while (atomic_exchange(&state->lock, 2))
@@ -39,7 +45,8 @@ void shim_seats_unlock(const uint64_t *mask)
 {
 	if (atomic_exchange(&state->lock, 0) == 2)
 		syscall(SYS_futex, &state->lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof *mask);
+	if (SHIM_UNLIKELY(*mask != MASK_KEPT))
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof *mask);
 }
 
 static bool is_active(uint32_t at)

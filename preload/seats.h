@@ -32,7 +32,8 @@ struct shim_seat {
 
 bool shim_seats_open(void);
 
-/* With all signals blocked meanwhile, so that no handler runs, jumps away or stays while the lock is held. */
+/* With all signals blocked meanwhile, where the program has handlers, so that none runs, jumps away or stays while the
+ * lock is held. */
 void shim_seats_lock(uint64_t *mask);
 void shim_seats_unlock(const uint64_t *mask);
 

@@ -5,6 +5,7 @@
  *   heap-philosophers  the same, each fork a block of its own
  *   pool        three units of a semaphore; each takes two, one at a time
  *   one-lock    the work of abba under one lock
+ *   ordered-philosophers, lone-philosophers  mended by an order; by one lock around it all
  *   staged      two threads hold one lock each before either wants the other's: without help, it hangs
  *   exceeds     takes more than a run with `exceeds-not` has shown
  *   stubborn    holds what another's section may need until that other has come on: only patience helps (2 2)
@@ -23,7 +24,7 @@ static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALI
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t forks[THREADS_MAX], *heap_forks[THREADS_MAX];
 static sem_t pool;
-static int threads, rounds;
+static int threads, rounds, effort = 1; /* effort: of what is done with both locks, from the environment */
 static long done;
 
 static void work(int turns)
@@ -69,24 +70,40 @@ static void one_lock(int me, int round)
 	CHECK(pthread_mutex_unlock(&big) == 0);
 }
 
+static void take_both(pthread_mutex_t *first, pthread_mutex_t *second, int round)
+{
+	CHECK(pthread_mutex_lock(first) == 0);
+	dawdle(round);
+	CHECK(pthread_mutex_lock(second) == 0);
+	work(100 * effort);
+	CHECK(pthread_mutex_unlock(second) == 0);
+	CHECK(pthread_mutex_unlock(first) == 0);
+}
+
 static void dine(int me, int round)
 {
-	CHECK(pthread_mutex_lock(&forks[me]) == 0);
-	dawdle(round);
-	CHECK(pthread_mutex_lock(&forks[(me + 1) % threads]) == 0);
-	work(100);
-	CHECK(pthread_mutex_unlock(&forks[(me + 1) % threads]) == 0);
-	CHECK(pthread_mutex_unlock(&forks[me]) == 0);
+	take_both(&forks[me], &forks[(me + 1) % threads], round);
+}
+
+/* The mended program: the lower fork first. */
+static void dine_in_order(int me, int round)
+{
+	int left = me, right = (me + 1) % threads, low = left < right ? left : right;
+
+	take_both(&forks[low], &forks[left + right - low], round);
+}
+
+/* The other way to mend it: one may eat at a time. */
+static void dine_alone(int me, int round)
+{
+	CHECK(pthread_mutex_lock(&big) == 0);
+	dine(me, round);
+	CHECK(pthread_mutex_unlock(&big) == 0);
 }
 
 static void dine_on_heap(int me, int round)
 {
-	CHECK(pthread_mutex_lock(heap_forks[me]) == 0);
-	dawdle(round);
-	CHECK(pthread_mutex_lock(heap_forks[(me + 1) % threads]) == 0);
-	work(100);
-	CHECK(pthread_mutex_unlock(heap_forks[(me + 1) % threads]) == 0);
-	CHECK(pthread_mutex_unlock(heap_forks[me]) == 0);
+	take_both(heap_forks[me], heap_forks[(me + 1) % threads], round);
 }
 
 static void take_units(int me, int round)
@@ -183,10 +200,16 @@ static const struct thing {
 	void (*round)(int me, int round);
 	int exceeding;
 } things[] = {
-    {"abba", abba, 0},           {"one-lock", one_lock, 0},
-    {"philosophers", dine, 0},   {"heap-philosophers", dine_on_heap, 0},
-    {"pool", take_units, 0},     {"staged", staged, 0},
-    {"exceeds-not", exceeds, 0}, {"exceeds", exceeds, 1},
+    {"abba", abba, 0},
+    {"one-lock", one_lock, 0},
+    {"philosophers", dine, 0},
+    {"heap-philosophers", dine_on_heap, 0},
+    {"ordered-philosophers", dine_in_order, 0},
+    {"lone-philosophers", dine_alone, 0},
+    {"pool", take_units, 0},
+    {"staged", staged, 0},
+    {"exceeds-not", exceeds, 0},
+    {"exceeds", exceeds, 1},
     {"stubborn", stubborn, 0},
 };
 static const struct thing *thing;
@@ -223,6 +246,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	exceeding = thing->exceeding;
+	if (getenv("EFFORT"))
+		effort = atoi(getenv("EFFORT"));
 	CHECK(sem_init(&pool, 0, 3) == 0);
 	for (int i = 0; i < threads; i++) {
 		CHECK(pthread_mutex_init(&forks[i], NULL) == 0);
