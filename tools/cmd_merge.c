@@ -1,22 +1,21 @@
 /* detect merge: one body of facts out of many runs. One log at a time is in memory, and rows until there are
  * enough of them for a transaction: a database writes many in the order of their keys far faster than one by
- * one. */
+ * one. They are written while the next logs are read. */
 #include "command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "arena.h"
 #include "logs.h"
 #include "merge_log.h"
+#include "merge_writer.h"
 #include "options.h"
 #include "progress.h"
 #include "say.h"
 #include "store.h"
 
-#define TRIES 20           /* when another writer is in the way */
 #define BATCH 200000       /* rows of a transaction, or one log's */
 #define KNOWN_STACKS 50000 /* then the symbols' memory starts anew */
 
@@ -69,32 +68,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	}
 }
 
-static char *put_rows(struct store *store, struct merge_rows *merged)
-{
-	char *why = store_begin(store);
-
-	for (int table = 0; !why && table < STORE_TABLES; table++)
-		why = store_put(store, (enum store_table)table, merged->at[table], merged->count[table]);
-	if (!why)
-		why = store_commit(store);
-	return why;
-}
-
-static char *put_with_patience(struct store *store, struct merge_rows *merged)
-{
-	for (int try = 1;; try++) {
-		char *why = put_rows(store, merged);
-		if (!why)
-			return NULL;
-		bool again = try < TRIES && store_may_retry(store);
-		store_undo(store);
-		if (!again)
-			return why;
-		free(why);
-		usleep((useconds_t)(1000 * try + getpid() % 1000));
-	}
-}
-
 static struct symbols *open_symbols(void)
 {
 	struct symbols *symbols = symbols_open();
@@ -109,6 +82,7 @@ static char *merge_logs(struct store *store, const struct merge_arguments *argum
 	const struct log_set *logs = &arguments->logs;
 	struct symbols *symbols = open_symbols();
 	struct merge_rows merged;
+	struct merge_writer *writer = merge_writer_open(store);
 	size_t stacks = 0;
 	char *why = NULL;
 
@@ -120,10 +94,8 @@ static char *merge_logs(struct store *store, const struct merge_arguments *argum
 		madvise((void *)(uintptr_t)logs->files[i].bytes, logs->files[i].size, MADV_DONTNEED);
 		if (i + 1 < logs->count && merge_rows_total(&merged) < BATCH)
 			continue;
-		why = put_with_patience(store, &merged);
 		stacks += merged.count[STORE_STACK];
-		merge_rows_close(&merged);
-		merge_rows_open(&merged);
+		why = merge_writer_put(writer, &merged);
 		if (stacks > KNOWN_STACKS) {
 			symbols_close(symbols);
 			symbols = open_symbols();
@@ -132,6 +104,10 @@ static char *merge_logs(struct store *store, const struct merge_arguments *argum
 	}
 	merge_rows_close(&merged);
 	symbols_close(symbols);
+	char *last = merge_writer_close(writer);
+	if (!why)
+		return last;
+	free(last);
 	return why;
 }
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -108,6 +109,47 @@ class Graph(MergeCase):
         self.assert_line(self.detect("graph", "facts.db", "run1.dtlog"), 2, "facts are reported alone")
         for command in ("export", "stats"):
             self.assert_line(self.detect(command, "facts.db"), 2, "merged facts, which 'detect report' and 'detect graph' read")
+
+
+def large(pid, edges):
+    """A run of one thread with so many lock orders that its rows are a transaction of their own."""
+    log = Log(pid=pid, start_ns=pid)
+    log.process([b"./large"], b"/usr/bin/large")
+    log.module(1, b"/usr/bin/large", BASE, BASE, BASE + (1 << 30))
+    log.segment(1, 1)
+    log.thread(1, 1)
+    log.lock(1, BASE + 0x4000)
+    log.lock(2, BASE + 0x4040)
+    for ident in range(1, 2 * edges, 2):
+        for step in (0, 1):
+            log.stack(ident + step, [BASE + 0x100000 + pid + 16 * (ident + step)])
+            log.acq(ident + step, lock=1 + step, stack=ident + step, parent=ident if step else 0)
+            log.sighting(ident + step, 1)
+    log.exit(0)
+    return log
+
+
+class Large(MergeCase):
+    """More than one transaction: one is written while the next is made."""
+    EDGES = 35000  # six rows each
+
+    def test_all_are_there(self):
+        self.merge(large(101, self.EDGES), large(102, self.EDGES), shard(103, (1, 2)))
+        with sqlite3.connect(self.folder / "facts.db") as facts:
+            (runs,), = facts.execute("SELECT count(*) FROM run")
+            (seen,), = facts.execute("SELECT count(*) FROM seen")
+        self.assertEqual((runs, seen), (3, 2 * 2 * self.EDGES + 2))
+
+    def test_no_room(self):
+        """What can't be written is said once, and ends the merging."""
+        for index in (1, 2):
+            self.write(f"run{index}.dtlog", large(100 + index, self.EDGES).bytes())
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6 << 20, 6 << 20))
+
+        done = self.detect("merge", "-q", "-o", "facts.db", "run1.dtlog", "run2.dtlog", preexec_fn=limit, restore_signals=False)
+        self.assert_line(done, 2, "facts.db")
 
 
 class Across(MergeCase):
