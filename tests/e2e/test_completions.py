@@ -25,7 +25,7 @@ def help_of(*command):
 
 
 def commands():
-    return named(help_of(), r"^  (\w+) ")
+    return named(help_of(), r"^  ([\w+]+) ")
 
 
 def long_options(command):

@@ -26,7 +26,7 @@ def text_of(page):
 
 
 def commands():
-    return re.findall(r"^  (\w+) ", output(DETECT, "--help"), re.M)
+    return re.findall(r"^  ([\w+]+) ", output(DETECT, "--help"), re.M)
 
 
 def help_options(command):
@@ -48,6 +48,11 @@ class Man(unittest.TestCase):
         overview = text_of(PAGES / "detect.1")
         for name in commands():
             self.assertIn(f"detect-{name}(1)", overview)
+
+    def test_no_command_is_passed_over(self):
+        listed = output(DETECT, "--help").split("\n\n")[1].splitlines()
+        self.assertEqual(len(commands()), len(listed))
+        self.assertIn("run", commands())
 
     def test_no_page_of_no_command(self):
         written = {path.stem for path in (ROOT / "docs/man").glob("*.mdoc")}

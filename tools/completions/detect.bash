@@ -16,7 +16,7 @@ _detect_options() {
 }
 
 _detect_commands() {
-	"$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *[^ ].*/\1/p'
+	"$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z+]*\)  *[^ ].*/\1/p'
 }
 
 # The words that an option takes, as it lists them when it gets none of them.

@@ -6,7 +6,7 @@ function __detect_command
 end
 
 function __detect_commands
-    detect --help 2>/dev/null | string match -rg '^  ([a-z]+ +\S.*)$' | string replace -r ' +' '\t'
+    detect --help 2>/dev/null | string match -rg '^  ([a-z+]+ +\S.*)$' | string replace -r ' +' '\t'
 end
 
 # NAME<tab>TEXT, with "=" behind the name of an option that takes a value; short ones without.
