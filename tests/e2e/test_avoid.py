@@ -8,7 +8,7 @@ import unittest
 from detect_e2e import DETECT, PROGRAMS, ShimCase, run_detect
 
 ROUNDS = {"abba 2": 300, "abba 8": 100, "philosophers 5": 100, "philosophers 50": 20, "heap-philosophers 5": 60,
-          "pool 3": 200}
+          "pool 3": 200, "tables 4": 100}
 
 
 def rules(run):
@@ -51,6 +51,12 @@ class Avoidance(ShimCase):
                 logs = self.record(case, ROUNDS[case])
                 self.avoided(case, ROUNDS[case], "--avoid=cycles", f"--claims={logs}")
 
+    def test_forks_and_waits(self):
+        """The run that taught may have hung before it came to all of it: what is new is said, and goes on."""
+        logs = self.record("forks-and-waits 2", 50)
+        run = self.avoided("forks-and-waits 2", 50, "--avoid", f"--claims={logs}")
+        self.assertTrue(all(process["exit"] == 0 for process in run.report["processes"]))
+
     def test_staged(self):
         """The very schedule that deadlocks without it."""
         run = run_detect("avoid", "staged", "2", "1", options=["--on-deadlock=exit"])
@@ -82,6 +88,16 @@ class Avoidance(ShimCase):
         """What a section needs is known from its second time on."""
         run = self.avoided("stubborn 2", 1, "--avoid")
         self.assertNotIn("claim-exceeded", rules(run))
+
+    def test_other_programs_run_as_before(self):
+        """Sections learned as they come: many threads, nested locks in one order, all kinds of calls."""
+        for program, case in (("stress", "hand-over-hand"), ("stress", "short-lived"), ("cond", "retaken-under-other"),
+                              ("rwlock", "all-write-ordered"), ("rwlock", "readers-meet")):
+            with self.subTest(program=program, case=case):
+                plain = run_detect(program, case)
+                run = run_detect(program, case, options=["--avoid"])
+                self.assertEqual([p["exit"] for p in run.report["processes"]], [p["exit"] for p in plain.report["processes"]])
+                self.assertEqual(rules(run), rules(plain))
 
     def test_patience_ends(self):
         logs = self.record("stubborn 2", 2)

@@ -3,6 +3,8 @@
  *   abba        two locks, even threads one way, odd ones the other
  *   philosophers  THREADS forks, one between two
  *   heap-philosophers  the same, each fork a block of its own
+ *   tables      two rwlocks: each thread reads one, and then writes the other
+ *   forks-and-waits  abba, in a program that forks, and waits on a condition
  *   pool        three units of a semaphore; each takes two, one at a time
  *   one-lock    the work of abba under one lock
  *   ordered-philosophers, lone-philosophers  mended by an order; by one lock around it all
@@ -12,6 +14,7 @@
  */
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +26,8 @@ static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALI
                        c = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t big = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t forks[THREADS_MAX], *heap_forks[THREADS_MAX];
+static pthread_rwlock_t tables[2] = {PTHREAD_RWLOCK_INITIALIZER, PTHREAD_RWLOCK_INITIALIZER};
+static pthread_cond_t conds[2] = {PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER};
 static sem_t pool;
 static int threads, rounds, effort = 1; /* effort: of what is done with both locks, from the environment */
 static long done;
@@ -104,6 +109,42 @@ static void dine_alone(int me, int round)
 static void dine_on_heap(int me, int round)
 {
 	take_both(heap_forks[me], heap_forks[(me + 1) % threads], round);
+}
+
+/* Each reads one and writes the other. */
+static void read_one_write_other(int me, int round)
+{
+	pthread_rwlock_t *read = &tables[me % 2], *write = &tables[1 - me % 2];
+
+	CHECK(pthread_rwlock_rdlock(read) == 0);
+	dawdle(round);
+	CHECK(pthread_rwlock_wrlock(write) == 0);
+	work(100);
+	CHECK(pthread_rwlock_unlock(write) == 0);
+	CHECK(pthread_rwlock_unlock(read) == 0);
+}
+
+/* A child of its own in each round, which goes on as its parent does; and a condition waited on in a section.
+ */
+static void fork_and_wait(int me, int round)
+{
+	struct timespec soon;
+
+	abba(me, round);
+	if (round % 10 == 0) {
+		pid_t child = fork();
+		CHECK(child >= 0);
+		if (child == 0) {
+			CHECK(pthread_mutex_lock(&c) == 0);
+			CHECK(pthread_mutex_lock(&big) == 0);
+			_exit(0);
+		}
+		CHECK(waitpid(child, NULL, 0) == child);
+	}
+	CHECK(pthread_mutex_lock(me % 2 ? &a : &b) == 0);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	pthread_cond_timedwait(&conds[me % 2], me % 2 ? &a : &b, &soon);
+	CHECK(pthread_mutex_unlock(me % 2 ? &a : &b) == 0);
 }
 
 static void take_units(int me, int round)
@@ -206,6 +247,8 @@ static const struct thing {
     {"heap-philosophers", dine_on_heap, 0},
     {"ordered-philosophers", dine_in_order, 0},
     {"lone-philosophers", dine_alone, 0},
+    {"tables", read_one_write_other, 0},
+    {"forks-and-waits", fork_and_wait, 0},
     {"pool", take_units, 0},
     {"staged", staged, 0},
     {"exceeds-not", exceeds, 0},
