@@ -101,6 +101,16 @@ class Here(Doctor):
         self.assert_says("problem", "preloading", "cannot be preloaded",
                          env={"DETECT_PRELOAD": str(self.folder / "shim.so")})
 
+    def test_nothing_is_preloaded(self):
+        """As where a wrapper or a policy strips LD_PRELOAD: the program runs, and leaves no log."""
+        library = self.build("idle.so", "-shared", "-fPIC", source='const char *name(void) { return "DETECT_OPTIONS"; }')
+        self.assert_says("problem", "preloading", "left no log", env={"DETECT_PRELOAD": str(library)})
+
+    def test_what_is_preloaded_crashes(self):
+        library = self.build("crash.so", "-shared", "-fPIC", source='const char *name = "DETECT_OPTIONS";\n'
+                             "__attribute__((constructor)) static void crash(void) { __builtin_trap(); }")
+        self.assert_says("problem", "preloading", "ended by signal", env={"DETECT_PRELOAD": str(library)})
+
     def test_of_another_c_library(self):
         content = PRELOAD.read_bytes()
         self.assertIn(b"GLIBC_2.34\0", content)
