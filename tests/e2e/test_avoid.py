@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from detect_e2e import DETECT, PROGRAMS, ShimCase, run_detect
+from detect_e2e import DETECT, PRELOAD, PROGRAMS, ShimCase, run_detect
 
 ROUNDS = {"abba 2": 300, "abba 8": 100, "philosophers 5": 100, "philosophers 50": 20, "heap-philosophers 5": 60,
           "pool 3": 200, "tables 4": 100}
@@ -107,6 +107,17 @@ class Avoidance(ShimCase):
         (note,) = [f for f in run.report["findings"] if f["rule"] == "avoidance-gave-up"]
         self.assertEqual((note["level"], [lock["name"] for lock in note["locks"]]), ("note", ["b"]))
         self.assertIn(0.3, [round(float(run.stdout), 1), round(float(run.stdout) - 0.1, 1)])
+
+    def test_a_claims_file_that_is_none(self):
+        """Said in one line by the shim, which learns then."""
+        damaged = self.folder / "avoid.claims"
+        for content in (b"", b"DTCLAIM\n", b"DTCLAIM\n" + b"\xff" * 100, b"no claims at all\n" * 9):
+            damaged.write_bytes(content)
+            done = subprocess.run([PROGRAMS / "avoid", "exceeds", "2", "20"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env={"LD_PRELOAD": str(PRELOAD), "DETECT_OPTIONS": f"avoid=claims:claims_file={damaged}"},
+                                  timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stderr.count(b"the claims file can't be read"), 1, content)
 
     def test_usage(self):
         for options, word in ((["--avoid=often"], "--avoid"), (["--avoid=cycles"], "--claims"),

@@ -663,6 +663,27 @@ static void test_order_of_neighbours(void **state)
 }
 
 /* Whatever request is refused: it is said, and nothing is lost. */
+/* Units of a semaphore: kept as they come; what names no acquisition, or none at all, is refused. */
+static void test_units(void **state)
+{
+	struct maker m;
+	struct dt_rec_units rec = {.acq = 7, .units = 2};
+	struct dt_rec_units wrong[] = {{.acq = 0, .units = 2}, {.acq = 7, .units = 0}, {.acq = DT_ID_MAX + 1, .units = 2}};
+
+	(void)state;
+	maker_begin(&m);
+	maker_add(&m, &rec, DT_REC_UNITS, 0, sizeof rec);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		wrong[i].head = (struct dt_rec){DT_REC_UNITS, 0, sizeof rec / 8};
+		assert_int_equal(dt_facts_add(m.facts, &wrong[i].head, sizeof rec), DT_ERR_CORRUPT);
+	}
+	assert_int_equal(dt_facts_units_count(m.facts), 1);
+	assert_int_equal(dt_facts_units_nth(m.facts, 0)->acq, 7);
+	assert_int_equal(dt_facts_units_nth(m.facts, 0)->units, 2);
+	assert_null(dt_facts_units_nth(m.facts, 1));
+	maker_end(&m);
+}
+
 static void test_no_memory(void **state)
 {
 	(void)state;
@@ -711,6 +732,7 @@ int main(void)
 	    cmocka_unit_test(test_order_without_memory),
 	    cmocka_unit_test(test_order_in_a_long_run),
 	    cmocka_unit_test(test_order_of_neighbours),
+	    cmocka_unit_test(test_units),
 	    cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
