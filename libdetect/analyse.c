@@ -13,6 +13,7 @@ const struct dt_check *const dt_checks[] = {
     &dt_check_incidents,
     &dt_check_signals,
     &dt_check_races,
+    &dt_check_states,
     NULL,
 };
 
@@ -37,6 +38,34 @@ static size_t holding_total(const struct dt_finding *finding)
 	return total;
 }
 
+static size_t matrices_total(const struct dt_matrices *m)
+{
+	return (size_t)2 * m->resource_count + m->thread_count +
+	       (size_t)2 * m->thread_count * m->resource_count + m->stuck_count;
+}
+
+static const uint32_t *copy_numbers(uint32_t **to, const uint32_t *from, size_t count)
+{
+	uint32_t *start = *to;
+
+	if (count)
+		memcpy(start, from, count * sizeof *start);
+	*to += count;
+	return start;
+}
+
+static void copy_matrices(struct dt_matrices *m, uint32_t *to)
+{
+	size_t cells = (size_t)m->thread_count * m->resource_count;
+
+	m->resources = copy_numbers(&to, m->resources, m->resource_count);
+	m->available = copy_numbers(&to, m->available, m->resource_count);
+	m->threads = copy_numbers(&to, m->threads, m->thread_count);
+	m->allocation = copy_numbers(&to, m->allocation, cells);
+	m->claim = copy_numbers(&to, m->claim, cells);
+	m->stuck = copy_numbers(&to, m->stuck, m->stuck_count);
+}
+
 /* The events first: they have the strictest alignment. */
 static void copy_lists(struct dt_finding *to, const struct dt_finding *from, unsigned char *block)
 {
@@ -54,13 +83,16 @@ static void copy_lists(struct dt_finding *to, const struct dt_finding *from, uns
 			memcpy(holding, event->holding, event->holding_count * sizeof *holding);
 		holding += event->holding_count;
 	}
+	copy_matrices(&to->matrices, holding);
 }
 
 static void keep(void *context, const struct dt_finding *finding)
 {
 	struct collection *all = context;
-	size_t bytes = finding->event_count * sizeof *finding->events +
-	               (finding->lock_count + holding_total(finding) + 1) * sizeof(uint32_t);
+	size_t bytes =
+	    finding->event_count * sizeof *finding->events +
+	    (finding->lock_count + holding_total(finding) + matrices_total(&finding->matrices) + 1) *
+	        sizeof(uint32_t);
 	unsigned char *block = all->alloc->resize(all->alloc, NULL, 0, bytes);
 	struct kept *kept = block ? dt_vec_push(&all->kept, all->alloc) : NULL;
 

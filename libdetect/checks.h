@@ -9,5 +9,6 @@ extern const struct dt_check dt_check_wait_while_holding;
 extern const struct dt_check dt_check_incidents;
 extern const struct dt_check dt_check_signals;
 extern const struct dt_check dt_check_races;
+extern const struct dt_check dt_check_states;
 
 #endif

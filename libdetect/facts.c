@@ -75,6 +75,7 @@ void dt_facts_free(struct dt_facts *f)
 	dt_vec_fini(&f->signal_sets, alloc);
 	dt_vec_fini(&f->shared, alloc);
 	dt_vec_fini(&f->kin, alloc);
+	dt_vec_fini(&f->states, alloc);
 	dt_vec_fini(&f->units, alloc);
 	dt_vec_fini(&f->races, alloc);
 	dt_vec_fini(&f->unsettled, alloc);
@@ -153,6 +154,7 @@ TABLE(dt_stat, dt_facts_stat_count, dt_facts_stat_nth, stats)
 TABLE(dt_interval, dt_facts_interval_count, dt_facts_interval_nth, intervals)
 TABLE(dt_shared, dt_facts_shared_count, dt_facts_shared_nth, shared)
 TABLE(dt_kin, dt_facts_kin_count, dt_facts_kin_nth, kin)
+TABLE(dt_state, dt_facts_state_count, dt_facts_state_nth, states)
 TABLE(dt_units, dt_facts_units_count, dt_facts_units_nth, units)
 TABLE(dt_incident_fact, dt_facts_incident_count, dt_facts_incident_nth, incidents)
 TABLE(dt_race_fact, dt_facts_race_count, dt_facts_race_nth, races)

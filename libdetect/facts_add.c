@@ -491,6 +491,22 @@ static enum dt_err add_shared(struct dt_facts *f, const void *at, struct dt_rec 
 	return DT_OK;
 }
 
+static enum dt_err add_state(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
+{
+	const struct dt_rec_state rec = *(const struct dt_rec_state *)at;
+	const size_t each = sizeof(struct dt_state_part);
+
+	(void)head;
+	if (rec.count < 2 || rec.count > (bytes - sizeof rec) / each)
+		return DT_ERR_CORRUPT;
+	const struct dt_state_part *parts = (const void *)copy_rest(f, (const char *)at + sizeof rec, rec.count * each);
+	struct dt_state *state = parts ? dt_vec_push(&f->states, f->alloc) : NULL;
+	if (!state)
+		return DT_ERR_NOMEM;
+	*state = (struct dt_state){parts, rec.count};
+	return DT_OK;
+}
+
 static enum dt_err add_units(struct dt_facts *f, const void *at, struct dt_rec head, size_t bytes)
 {
 	const struct dt_rec_units rec = *(const struct dt_rec_units *)at;
@@ -549,6 +565,7 @@ static const struct {
     [DT_REC_FORK] = {sizeof(struct dt_rec_kin), add_kin},
     [DT_REC_REAP] = {sizeof(struct dt_rec_kin), add_kin},
     [DT_REC_UNITS] = {sizeof(struct dt_rec_units), add_units},
+    [DT_REC_STATE] = {sizeof(struct dt_rec_state), add_state},
     [DT_REC_RACE] = {sizeof(struct dt_rec_race), add_race},
 };
 

@@ -60,6 +60,7 @@ struct dt_facts {
 	DT_VEC(struct dt_signal_set) signal_sets;
 	DT_VEC(struct dt_shared) shared;
 	DT_VEC(struct dt_kin) kin;
+	DT_VEC(struct dt_state) states;
 	DT_VEC(struct dt_units) units;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids, signal_set_ids;
 	DT_VEC(struct dt_race_fact) races;

@@ -82,6 +82,27 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "wait. Acquisitions that create, join, barriers or once routines keep apart from the wait "
                 "do not count.",
         },
+    [DT_RULE_UNSAFE_STATE] =
+        {
+            .id = DT_RULE_UNSAFE_STATE,
+            .name = "unsafe-state",
+            .level = DT_LEVEL_WARNING,
+            .summary = "a state was reached from which nothing guarantees that all threads can end",
+            .text = "Several threads held units of counted semaphores, and what they may still ask for before they "
+                    "give anything back is more than was free. In this run somebody was lucky: asked for less, or "
+                    "later. If each asks for all that it was seen to need, the threads named as stuck wait for each "
+                    "other for ever, although no two locks are ever taken in opposite orders.\n"
+                    "\n"
+                    "    pool of 3: three workers have one connection each, and each asks for a second one\n"
+                    "\n"
+                    "The test is the banker's (Dijkstra, \"Cooperating sequential processes\", 1965; Habermann, CACM "
+                    "12(7), 1969), by claims learned in the run: what an acquisition was ever followed by while it was "
+                    "held. What is given back before more is asked for is given back in the test too.\n"
+                    "\n"
+                    "How to mend it: take all units at once (one lock around the taking of several is enough), "
+                    "give back what is held before asking for more, or have units for one thread more. "
+                    "detect run --avoid keeps the same binary out of such states.",
+        },
     [DT_RULE_DEADLOCK] =
         {
             .id = DT_RULE_DEADLOCK,

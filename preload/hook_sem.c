@@ -18,6 +18,7 @@
 #include "misuse.h"
 #include "note.h"
 #include "objects.h"
+#include "states.h"
 #include "race/race.h"
 #include "unwind_memory.h"
 
@@ -54,6 +55,8 @@ static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how,
 		shim_avoid_got_unit(t, sem, success);
 	if (index != SHIM_NO_ENTRY)
 		shim_got(t, index, DT_LOCK_SEM | how, success);
+	if (success && (again || index != SHIM_NO_ENTRY))
+		shim_states_got(t, sem);
 }
 
 struct sem_wait {
@@ -144,6 +147,7 @@ SHIM_HOOK(int, sem_post, (sem_t * sem))
 	bool resource = shim_identity_is_resource(t, sem);
 	if (resource && held_unit(t, sem)) {
 		shim_release(t, sem);
+		shim_states_gave(t);
 	} else {
 		if (resource)
 			shim_identity_is_signal(t, sem);

@@ -266,6 +266,17 @@ void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot)
 	errno = saved;
 }
 
+uint32_t shim_note_acq(struct shim_thread *t, struct shim_held *e)
+{
+	bool folded = false;
+	if (e->acq || t->busy)
+		return e->acq;
+	t->busy = 1;
+	uint32_t acq = resolve(t, (uint32_t)(e - t->held), 0, &folded);
+	t->busy = 0;
+	return folded ? 0 : acq;
+}
+
 static bool grow_held(struct shim_thread *t)
 {
 	if (t->held != t->held_inline + 1)

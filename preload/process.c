@@ -20,6 +20,7 @@
 #include "say.h"
 #include "signals.h"
 #include "stall.h"
+#include "states.h"
 #include "stats.h"
 #include "steer.h"
 #include "tables.h"
@@ -65,7 +66,7 @@ bool shim_process_open(void)
 		return false;
 	}
 	if (shim_tables_open() && shim_identity_open() && shim_threads_open() && shim_waiters_open() &&
-	    shim_misuse_open() && shim_stats_open() && shim_avoid_open()) {
+	    shim_misuse_open() && shim_states_open() && shim_stats_open() && shim_avoid_open()) {
 		shim_steer_open();
 		return true;
 	}
@@ -119,6 +120,7 @@ void shim_process_started(bool forked)
 		shim_incident_forked();
 		shim_steer_forked();
 		shim_avoid_forked();
+		shim_states_forked();
 	}
 	shim_board_open(forked);
 	atomic_fetch_add(&process_number, 1);

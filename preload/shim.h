@@ -132,6 +132,7 @@ struct shim_thread {
 	uint64_t blocked;          /* signals, while mask_known */
 	uint64_t handled;          /* shim_signals_handled as it was when `signals` was worked out */
 	struct shim_handler *handler;  /* the innermost that runs */
+	uint32_t cell;             /* states.c: its cell, plus one; 0: none */
 	uint32_t avoid;            /* avoid.c: its seat, plus one; 0: none */
 	uint32_t avoid_pending;    /* entry that was granted and is not got yet, plus one; 0: none */
 	uint32_t avoid_sample;     /* what `sample` would be */

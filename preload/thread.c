@@ -24,6 +24,7 @@
 #include "seen.h"
 #include "signals.h"
 #include "stall.h"
+#include "states.h"
 #include "tables.h"
 #include "thread.h"
 #include "unwind.h"
@@ -254,6 +255,7 @@ static void thread_ended(struct shim_thread *t)
 	t->allocations = NULL;
 	shim_board_thread_ended(t);
 	shim_avoid_thread_ended(t);
+	shim_states_thread_ended(t);
 	if (shim_log_ready() && t->id) {
 		t->busy = 1;
 		shim_stall_thread_ended(t);

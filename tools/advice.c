@@ -219,6 +219,29 @@ static const char *handler_advice(struct arena *arena, const struct report_findi
 	                    event->handler, lock_name(finding, event->lock));
 }
 
+static const char *state_message(struct arena *arena, const struct report_finding *finding)
+{
+	const struct report_matrices *m = &finding->matrices;
+	const char *list = "";
+
+	for (size_t i = 0; i < m->stuck_count; i++) {
+		const struct report_thread unknown = {.id = m->stuck[i]}, *thread = model_thread(finding, m->stuck[i]);
+		const char *between = i == 0 ? "" : i + 1 == m->stuck_count ? " and " : ", ";
+		list = arena_printf(arena, "%s%s%s", list, between, advice_thread(arena, thread ? thread : &unknown));
+	}
+	return arena_printf(arena,
+	                    "unsafe state: %s hold units of %s and may each ask for more than is free before giving any "
+	                    "back: then none of them goes on",
+	                    *list ? list : "threads", advice_locks(arena, finding));
+}
+
+static const char *state_advice(struct arena *arena, const struct report_finding *finding)
+{
+	(void)finding;
+	return arena_printf(arena, "Take all units at once, give back what is held before asking for more, or have units "
+	                           "for one thread more; detect run --avoid keeps the program out of such states.");
+}
+
 static const struct {
 	enum dt_rule_id rule;
 	const char *(*message)(struct arena *arena, const struct report_finding *finding);
@@ -227,6 +250,7 @@ static const struct {
     {DT_RULE_LOCK_ORDER_CYCLE, cycle_message, cycle_advice},
     {DT_RULE_WAIT_WHILE_HOLDING, wait_message, wait_advice},
     {DT_RULE_LOCK_IN_SIGNAL_HANDLER, handler_message, handler_advice},
+    {DT_RULE_UNSAFE_STATE, state_message, state_advice},
 };
 
 void advice_write(struct arena *arena, struct report_finding *finding)

@@ -146,9 +146,43 @@ static json_t *wait_cycle(const struct report_finding *finding)
 	return state;
 }
 
+static json_t *numbers(const uint32_t *at, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_push(array, json_integer(at[i]));
+	return array;
+}
+
+/* The banker's matrices: allocation, claim and what is left of it, by thread. */
+static json_t *matrices_object(const struct report_matrices *m)
+{
+	json_t *state = json_object(), *threads = json_array();
+
+	for (size_t t = 0; t < m->thread_count; t++) {
+		const uint32_t *allocation = m->allocation + t * m->resource_count, *claim = m->claim + t * m->resource_count;
+		json_t *thread = json_object(), *need = json_array();
+		for (size_t r = 0; r < m->resource_count; r++)
+			json_push(need, json_integer((json_int_t)claim[r] - allocation[r]));
+		json_put(thread, "thread", json_integer(m->threads[t]));
+		json_put(thread, "allocation", numbers(allocation, m->resource_count));
+		json_put(thread, "claim", numbers(claim, m->resource_count));
+		json_put(thread, "need", need);
+		json_push(threads, thread);
+	}
+	json_put(state, "resources", numbers(m->resources, m->resource_count));
+	json_put(state, "available", numbers(m->available, m->resource_count));
+	json_put(state, "threads", threads);
+	json_put(state, "stuck", numbers(m->stuck, m->stuck_count));
+	return state;
+}
+
 static json_t *state_object(const struct report_finding *finding)
 {
 	switch (finding->rule->id) {
+	case DT_RULE_UNSAFE_STATE:
+		return finding->matrices.thread_count ? matrices_object(&finding->matrices) : json_null();
 	case DT_RULE_DEADLOCK:
 	case DT_RULE_SELF_DEADLOCK:
 	case DT_RULE_STALL:

@@ -156,9 +156,10 @@ static void print_memory(const struct emit *emit, const struct report_finding *f
 		return;
 	const struct report_thread *thread = model_thread(finding, memory->thread);
 	fputs("\n  ", emit->out);
-	safe_print(emit->out, arena_printf(state->arena, "The block of %" PRIu64 " bytes was allocated%s%s here:\n",
-	                                   memory->block_bytes, thread ? " by " : "",
-	                                   thread ? advice_thread(state->arena, thread) : ""));
+	safe_print(emit->out,
+	           arena_printf(state->arena, "The block of %" PRIu64 " bytes was allocated%s%s here:\n",
+	                        memory->block_bytes, thread ? " by " : "",
+	                        thread ? advice_thread(state->arena, thread) : ""));
 	print_stack(emit, "      ", &memory->allocated);
 }
 
@@ -228,9 +229,36 @@ static void begin(struct emit *emit)
 	emit->state = state;
 }
 
+/* The banker's table: a row a thread, a column a resource. */
+static void print_matrices(const struct emit *emit, const struct report_finding *found)
+{
+	struct text_state *state = emit->state;
+	const struct report_matrices *m = &found->matrices;
+
+	if (m->resource_count)
+		fputc('\n', emit->out);
+	for (size_t r = 0; r < m->resource_count; r++) {
+		const struct report_lock *lock = model_lock(found, m->resources[r]);
+		fputs("  ", emit->out);
+		safe_print(emit->out, lock ? lock->name : "?");
+		fprintf(emit->out, ": %u available\n", m->available[r]);
+		for (size_t t = 0; t < m->thread_count; t++) {
+			uint32_t has = m->allocation[t * m->resource_count + r],
+			         claim = m->claim[t * m->resource_count + r];
+			const struct report_thread *thread = model_thread(found, m->threads[t]);
+			if (!claim)
+				continue;
+			fprintf(emit->out, "    allocation %u, claim %u, need %u: ", has, claim, claim - has);
+			safe_print(emit->out, thread ? advice_thread(state->arena, thread) : "?");
+			fputc('\n', emit->out);
+		}
+	}
+}
+
 static void print_whole(const struct emit *emit, const struct report_finding *found)
 {
 	print_events(emit, found);
+	print_matrices(emit, found);
 	print_memory(emit, found);
 	print_locks(emit, found);
 	fputs("\n  ", emit->out);
@@ -285,8 +313,9 @@ static void print_endings(const struct emit *emit, struct arena *arena)
 	for (size_t i = 0; i < emit->report->process_count; i++) {
 		const struct report_process *process = &emit->report->processes[i];
 		if (process->signalled) {
-			const char *line = arena_printf(arena, "%s (pid %d) was ended by signal %d: %s", process->program,
-			                                process->pid, process->signal, strsignal(process->signal));
+			const char *line =
+			    arena_printf(arena, "%s (pid %d) was ended by signal %d: %s", process->program,
+			                 process->pid, process->signal, strsignal(process->signal));
 			print_lines(emit, &line, 1);
 		}
 	}

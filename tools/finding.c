@@ -124,6 +124,32 @@ static struct report_event resolve_event(const struct looking *look, const struc
 	};
 }
 
+static const uint32_t *copy_numbers(struct arena *arena, const uint32_t *from, size_t count)
+{
+	uint32_t *to = arena_alloc(arena, count * sizeof(*to));
+
+	if (count)
+		memcpy(to, from, count * sizeof(*to));
+	return to;
+}
+
+static void copy_matrices(struct arena *arena, struct report_matrices *to, const struct dt_matrices *from)
+{
+	size_t cells = (size_t)from->thread_count * from->resource_count;
+
+	*to = (struct report_matrices){
+	    .resource_count = from->resource_count,
+	    .thread_count = from->thread_count,
+	    .stuck_count = from->stuck_count,
+	    .resources = copy_numbers(arena, from->resources, from->resource_count),
+	    .available = copy_numbers(arena, from->available, from->resource_count),
+	    .threads = copy_numbers(arena, from->threads, from->thread_count),
+	    .allocation = copy_numbers(arena, from->allocation, cells),
+	    .claim = copy_numbers(arena, from->claim, cells),
+	    .stuck = copy_numbers(arena, from->stuck, from->stuck_count),
+	};
+}
+
 struct report_finding finding_resolve(struct resolve *resolve, struct peers *peers,
                                       const struct dt_finding *told)
 {
@@ -157,6 +183,9 @@ struct report_finding finding_resolve_translated(struct resolve *resolve, struct
 	finding.events = arena_alloc(arena, found->event_count * sizeof(*finding.events));
 	for (uint32_t i = 0; i < found->event_count; i++)
 		finding.events[i] = resolve_event(&look, &found->events[i]);
+	copy_matrices(arena, &finding.matrices, &found->matrices);
+	for (uint32_t i = 0; i < found->matrices.thread_count; i++)
+		add_thread(&look, &finding, found->matrices.threads[i]);
 	finding.fingerprint = fingerprint_make(arena, &finding);
 	advice_write(arena, &finding);
 	return finding;

@@ -90,6 +90,12 @@ struct report_process {
 	uint32_t threads, locks, acquisitions;
 };
 
+/* Rows by thread; ids as in the finding. */
+struct report_matrices {
+	size_t resource_count, thread_count, stuck_count;
+	const uint32_t *resources, *available, *threads, *allocation, *claim, *stuck;
+};
+
 struct report_finding {
 	const struct dt_rule *rule;
 	enum dt_level level;
@@ -103,6 +109,7 @@ struct report_finding {
 	bool broken;      /* deadlock: the closing call was refused */
 	bool cut;         /* happened: there was more than is told here */
 	uint64_t time_ns; /* when it happened; 0: not known */
+	struct report_matrices matrices; /* unsafe states; else no threads */
 	size_t process;   /* index: where it was seen first */
 	uint64_t count;
 	size_t run_count; /* merged facts: runs that show all of it; 0: none alone does, or there was one */

@@ -117,6 +117,12 @@ struct dt_race_fact {
 	uint32_t part_count;
 };
 
+/* A state that was reached: struct dt_rec_state. Parts may name threads and acquisitions that are not there. */
+struct dt_state {
+	const struct dt_state_part *parts;
+	uint32_t count;
+};
+
 /* Units of a semaphore: struct dt_rec_units. */
 struct dt_units {
 	uint32_t acq, units;
@@ -193,6 +199,8 @@ uint32_t dt_facts_stat_count(const struct dt_facts *facts);
 const struct dt_stat *dt_facts_stat_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_interval_count(const struct dt_facts *facts);
 const struct dt_interval *dt_facts_interval_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_state_count(const struct dt_facts *facts);
+const struct dt_state *dt_facts_state_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_units_count(const struct dt_facts *facts);
 const struct dt_units *dt_facts_units_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_shared_count(const struct dt_facts *facts);

@@ -32,6 +32,7 @@ const char *dt_reason_text(enum dt_reason reason);
 enum dt_rule_id {
 	DT_RULE_LOCK_ORDER_CYCLE,
 	DT_RULE_WAIT_WHILE_HOLDING,
+	DT_RULE_UNSAFE_STATE,
 	DT_RULE_DEADLOCK,
 	DT_RULE_SELF_DEADLOCK,
 	DT_RULE_STALL,
@@ -118,6 +119,15 @@ struct dt_memory {
 	uint32_t order;                       /* record number, for dt_facts_module_at */
 };
 
+/* A state of allocation (Dijkstra 1965; Habermann 1969). `resources` are locks; rows are by thread. */
+struct dt_matrices {
+	uint32_t resource_count, thread_count, stuck_count;
+	const uint32_t *resources, *available;
+	const uint32_t *threads, *allocation, *claim; /* allocation, claim: thread_count rows of resource_count */
+	const uint32_t *stuck;                        /* threads that nothing lets end */
+	uint32_t sections;                            /* acquisitions that the claims were learned from */
+};
+
 struct dt_finding {
 	enum dt_rule_id rule;
 	enum dt_level level;
@@ -129,6 +139,7 @@ struct dt_finding {
 	bool broken;               /* deadlock: the closing call was refused, the program went on */
 	bool cut;                  /* happened: more threads or locks than there was room for in the log */
 	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
+	struct dt_matrices matrices; /* unsafe states */
 	struct dt_memory memory;   /* races */
 	uint32_t count;            /* how many instances this stands for (same code places, other objects) */
 	uint32_t *locks;           /* the cycle's locks in order, canonical rotation */

@@ -99,6 +99,7 @@ enum dt_rec_type {
 	DT_REC_REAP,        /* struct dt_rec_kin: what `segment` began with */
 	DT_REC_RACE,          /* struct dt_rec_race; then `count` struct dt_race_part */
 	DT_REC_UNITS,       /* struct dt_rec_units */
+	DT_REC_STATE,       /* struct dt_rec_state; then `count` struct dt_state_part */
 	DT_REC_TYPES
 };
 
@@ -229,6 +230,20 @@ struct dt_rec_acq {
 	uint8_t handler;        /* ACQUIRE: in the handler of this signal; 0: in none */
 	uint32_t
 	    open_signals; /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
+};
+
+/* A state that was reached: what several threads held of counted semaphores at one moment. */
+struct dt_state_part {
+	uint32_t thread;
+	uint32_t acq;   /* its acquisition of one; a thread has a part for each, outermost first */
+	uint32_t units; /* of that semaphore */
+	uint32_t zero;
+};
+
+struct dt_rec_state {
+	struct dt_rec head;
+	uint32_t count, zero;
+	/* struct dt_state_part parts[count]; */
 };
 
 /* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that one. */

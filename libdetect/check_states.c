@@ -1,0 +1,488 @@
+/* check_states.c: states that were reached, and from which not all threads are sure to end.
+ *
+ * The banker's algorithm (Dijkstra, "Cooperating sequential processes", 1965), in Habermann's form (CACM
+ * 12(7), 1969), with two refinements. Claims are learned, with hindsight: what the whole run has seen a
+ * thread want while it held an acquisition (the acquisition's subtree) is what any thread there may want. And
+ * a thread gives back what it has step by step: what is wanted only after a release is not asked for before
+ * it, so phases and hand over hand are safe. What is released out of order counts as released early, which
+ * can only hide a state.
+ *
+ * Only waits without a limit count as wants: a call that tries or gives up does not stay stuck. */
+#include "checks.h"
+#include "idmap.h"
+#include "pairmap.h"
+#include "sort.h"
+#include "vec.h"
+
+enum { THREADS_MAX = 64, RESOURCES_MAX = 64, STEPS_MAX = 20000000, DEPTH_MAX = 64 };
+
+/* How much more of each resource. */
+struct needs {
+	uint32_t at[RESOURCES_MAX];
+};
+
+struct node {
+	uint32_t first_child, next; /* indices + 1 */
+	uint32_t units;             /* the most that was held at once of its semaphore */
+};
+
+/* A thread of the state at hand. */
+struct member {
+	uint32_t thread, acq; /* acq: what it took last and still holds; 0: it has ended */
+	uint32_t first_acq;
+};
+
+struct dt_check_state {
+	struct dt_facts *facts;
+	struct dt_alloc *alloc;
+	dt_finding_sink *sink;
+	void *context;
+	uint64_t steps;
+	bool bounded;
+	DT_VEC(struct node) nodes; /* by index of the acquisition */
+	struct dt_idmap index_of;  /* acquisition id to its index + 1 */
+	struct dt_pairmap said;
+	/* The state at hand. */
+	const struct dt_state *reached;
+	struct member members[THREADS_MAX];
+	uint32_t member_count;
+	uint32_t resources[RESOURCES_MAX], resource_count;
+	uint32_t total[RESOURCES_MAX];
+	int64_t available[RESOURCES_MAX];
+	uint32_t allocation[THREADS_MAX][RESOURCES_MAX], claim[THREADS_MAX][RESOURCES_MAX];
+	/* What the finding points into. */
+	uint32_t flat_allocation[THREADS_MAX * RESOURCES_MAX], flat_claim[THREADS_MAX * RESOURCES_MAX];
+	uint32_t flat_available[RESOURCES_MAX], threads[THREADS_MAX], stuck[THREADS_MAX];
+	DT_VEC(struct dt_event) events;
+	DT_VEC(uint32_t) holding;
+};
+
+static enum dt_err open_check(struct dt_check_state **out, struct dt_facts *facts, struct dt_alloc *alloc,
+                              const struct dt_check_options *options, dt_finding_sink *sink, void *context)
+{
+	struct dt_check_state *state = alloc->resize(alloc, NULL, 0, sizeof *state);
+
+	(void)options;
+	if (!state)
+		return DT_ERR_NOMEM;
+	memset(state, 0, sizeof *state);
+	state->facts = facts;
+	state->alloc = alloc;
+	state->sink = sink;
+	state->context = context;
+	*out = state;
+	return DT_OK;
+}
+
+static void close_check(struct dt_check_state *state)
+{
+	struct dt_alloc *alloc = state->alloc;
+
+	dt_vec_fini(&state->nodes, alloc);
+	dt_idmap_fini(&state->index_of, alloc);
+	dt_pairmap_fini(&state->said, alloc);
+	dt_vec_fini(&state->events, alloc);
+	dt_vec_fini(&state->holding, alloc);
+	alloc->resize(alloc, state, sizeof *state, 0);
+}
+
+static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t segment)
+{
+	(void)state;
+	(void)acq;
+	(void)segment;
+	return DT_OK;
+}
+
+/* The tree, downwards, and the most units of each node. */
+static enum dt_err build_tree(struct dt_check_state *state)
+{
+	struct dt_facts *facts = state->facts;
+
+	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
+		struct node *node = dt_vec_push(&state->nodes, state->alloc);
+		if (!node ||
+		    !dt_idmap_add(&state->index_of, state->alloc, dt_facts_acq_nth(facts, i)->id, i + 1))
+			return DT_ERR_NOMEM;
+		node->units = 1;
+	}
+	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(facts, i);
+		uint32_t parent = acq->depth > 1 ? dt_idmap_find(&state->index_of, acq->parent) : 0;
+		if (!parent)
+			continue;
+		state->nodes.at[i].next = state->nodes.at[parent - 1].first_child;
+		state->nodes.at[parent - 1].first_child = i + 1;
+	}
+	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
+		const struct dt_units *units = dt_facts_units_nth(facts, i);
+		uint32_t at = dt_idmap_find(&state->index_of, units->acq);
+		if (at && units->units > state->nodes.at[at - 1].units)
+			state->nodes.at[at - 1].units = units->units;
+	}
+	return DT_OK;
+}
+
+/* Units that there are of a lock; 0: it is no resource. An rwlock is one to each of as many readers as there
+ * are threads in the state, and all of them to a writer. */
+static uint32_t units_there_are(const struct dt_check_state *state, const struct dt_lock *lock)
+{
+	if (!lock || lock->flags & DT_LOCK_CLASS)
+		return 0;
+	switch (lock->kind) {
+	case DT_LOCK_MUTEX:
+	case DT_LOCK_SPIN:
+		return 1;
+	case DT_LOCK_RWLOCK:
+		return state->member_count;
+	case DT_LOCK_SEM:
+		return lock->signal ? 0 : lock->units;
+	default:
+		return 0;
+	}
+}
+
+/* The number of a lock among the state's resources; RESOURCES_MAX: it is none, or there are too many. */
+static uint32_t resource_of(struct dt_check_state *state, uint32_t lock)
+{
+	for (uint32_t r = 0; r < state->resource_count; r++)
+		if (state->resources[r] == lock)
+			return r;
+	uint32_t total = units_there_are(state, dt_facts_lock(state->facts, lock));
+	if (!total || state->resource_count == RESOURCES_MAX)
+		return RESOURCES_MAX;
+	state->resources[state->resource_count] = lock;
+	state->total[state->resource_count] = total;
+	state->available[state->resource_count] = total;
+	return state->resource_count++;
+}
+
+static uint32_t units_of(const struct dt_check_state *state, const struct dt_acq *acq, uint32_t units)
+{
+	const struct dt_lock *lock = dt_facts_lock(state->facts, acq->lock);
+
+	return lock && lock->kind == DT_LOCK_RWLOCK && acq->mode == DT_MODE_EXCLUSIVE ? state->member_count
+	                                                                              : units;
+}
+
+/* The most that is wanted at once below a node, over all ways down. */
+static void add_wants(struct dt_check_state *state, uint32_t index, uint32_t depth, struct needs *so_far,
+                      struct needs *most)
+{
+	for (uint32_t child = state->nodes.at[index].first_child; child;
+	     child = state->nodes.at[child - 1].next) {
+		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, child - 1);
+		if (acq->op != DT_OP_ACQUIRE || acq->wait != DT_WAIT_FOREVER || acq->handler ||
+		    depth == DEPTH_MAX)
+			continue;
+		if (++state->steps > STEPS_MAX) {
+			state->bounded = true;
+			return;
+		}
+		uint32_t r = resource_of(state, acq->lock);
+		uint32_t units = units_of(state, acq, state->nodes.at[child - 1].units);
+		if (r < RESOURCES_MAX) {
+			so_far->at[r] += units;
+			if (so_far->at[r] > most->at[r])
+				most->at[r] = so_far->at[r];
+		}
+		add_wants(state, child - 1, depth + 1, so_far, most);
+		if (r < RESOURCES_MAX)
+			so_far->at[r] -= units;
+	}
+}
+
+/* How many units a thread of the state had by an acquisition. */
+static uint32_t units_had(const struct dt_check_state *state, uint32_t thread, uint32_t acq)
+{
+	for (uint32_t i = 0; i < state->reached->count; i++)
+		if (state->reached->parts[i].thread == thread && state->reached->parts[i].acq == acq)
+			return state->reached->parts[i].units;
+	return 1;
+}
+
+/* What a member may want while it holds the acquisition: more of what it has, and what is below. */
+static void find_needs(struct dt_check_state *state, const struct member *member, uint32_t id,
+                       struct needs *needs)
+{
+	uint32_t index = dt_idmap_find(&state->index_of, id) - 1;
+	struct needs so_far = {{0}};
+
+	*needs = (struct needs){{0}};
+	for (const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index); acq;
+	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
+		uint32_t all = state->nodes.at[dt_idmap_find(&state->index_of, acq->id) - 1].units;
+		uint32_t had = units_had(state, member->thread, acq->id), r = resource_of(state, acq->lock);
+		if (r < RESOURCES_MAX && all > had)
+			so_far.at[r] += all - had;
+	}
+	*needs = so_far;
+	add_wants(state, index, 0, &so_far, needs);
+}
+
+static bool covered(const struct dt_check_state *state, const struct needs *needs)
+{
+	for (uint32_t r = 0; r < state->resource_count; r++)
+		if ((int64_t)needs->at[r] > 0 && (int64_t)needs->at[r] > state->available[r])
+			return false;
+	return true;
+}
+
+/* Members give back what they hold, the last first, as far as what they may want before is there. */
+static void run_down(struct dt_check_state *state)
+{
+	for (bool moved = true; moved;) {
+		moved = false;
+		for (uint32_t m = 0; m < state->member_count; m++) {
+			struct member *member = &state->members[m];
+			struct needs needs;
+			while (member->acq) {
+				const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq);
+				find_needs(state, member, member->acq, &needs);
+				if (!covered(state, &needs))
+					break;
+				uint32_t r = resource_of(state, acq->lock);
+				if (r < RESOURCES_MAX)
+					state->available[r] += units_of(
+					    state, acq, units_had(state, member->thread, member->acq));
+				member->acq = acq->depth > 1 ? acq->parent : 0;
+				moved = true;
+			}
+		}
+	}
+}
+
+/* One member a thread: its deepest acquisition. False: too many, or what is not there. */
+static bool list_members(struct dt_check_state *state, const struct dt_state *reached)
+{
+	state->member_count = 0;
+	for (uint32_t i = 0; i < reached->count; i++) {
+		const struct dt_state_part *part = &reached->parts[i];
+		const struct dt_acq *acq = dt_facts_acq(state->facts, part->acq);
+		struct member *last = state->member_count ? &state->members[state->member_count - 1] : NULL;
+		if (!acq || !acq->depth || !part->units)
+			return false;
+		if (last && last->thread == part->thread) {
+			last->acq = last->first_acq = part->acq;
+			continue;
+		}
+		if (state->member_count == THREADS_MAX)
+			return false;
+		state->members[state->member_count++] = (struct member){part->thread, part->acq, part->acq};
+	}
+	return state->member_count >= 2;
+}
+
+/* What each has and what it may come to have. False: nothing can be said of it. */
+static bool take_stock(struct dt_check_state *state, const struct dt_state *reached)
+{
+	state->reached = reached;
+	state->resource_count = 0;
+	if (!list_members(state, reached))
+		return false;
+	memset(state->allocation, 0, sizeof state->allocation);
+	memset(state->claim, 0, sizeof state->claim);
+	for (uint32_t m = 0; m < state->member_count; m++) {
+		const struct member *member = &state->members[m];
+		struct needs needs;
+		for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
+		     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
+			uint32_t units = units_of(state, acq, units_had(state, member->thread, acq->id));
+			uint32_t r = resource_of(state, acq->lock);
+			if (r == RESOURCES_MAX)
+				continue;
+			state->allocation[m][r] += units;
+			state->available[r] -= units;
+		}
+		find_needs(state, member, member->acq, &needs);
+		for (uint32_t r = 0; r < state->resource_count; r++)
+			state->claim[m][r] = state->allocation[m][r] + needs.at[r];
+	}
+	for (uint32_t r = 0; r < state->resource_count; r++)
+		if (state->available[r] < 0)
+			return false;
+	return true;
+}
+
+static enum dt_err add_event(struct dt_check_state *state, enum dt_event_kind kind, uint32_t thread,
+                             const struct dt_acq *acq, uint32_t holding)
+{
+	struct dt_event *event = dt_vec_push(&state->events, state->alloc);
+
+	if (!event)
+		return DT_ERR_NOMEM;
+	*event = (struct dt_event){.kind = kind,
+	                           .thread = thread,
+	                           .lock = acq->lock,
+	                           .stack = acq->stack,
+	                           .op = DT_OP_ACQUIRE,
+	                           .mode = acq->mode,
+	                           .wait = acq->wait,
+	                           .holding_count = holding};
+	return DT_OK;
+}
+
+static enum dt_err add_held(struct dt_check_state *state, uint32_t thread, const struct dt_acq *acq,
+                            uint32_t *count)
+{
+	enum dt_err err = DT_OK;
+
+	if (acq->depth > 1)
+		err = add_held(state, thread, dt_facts_acq(state->facts, acq->parent), count);
+	uint32_t *held = err ? NULL : dt_vec_push(&state->holding, state->alloc);
+	if (!held)
+		return DT_ERR_NOMEM;
+	*held = acq->lock;
+	++*count;
+	return add_event(state, DT_EVENT_HOLD, thread, acq, 0);
+}
+
+/* The acquisition by which a stuck member may want what is not there: its own again, or one below. */
+static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct member *member)
+{
+	uint32_t index = dt_idmap_find(&state->index_of, member->acq) - 1;
+	const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index);
+	uint32_t r = resource_of(state, acq->lock), child = state->nodes.at[index].first_child;
+
+	uint32_t had = units_had(state, member->thread, member->acq);
+	if (r < RESOURCES_MAX && (int64_t)state->nodes.at[index].units - had > state->available[r])
+		return acq;
+	for (; child; child = state->nodes.at[child - 1].next) {
+		const struct dt_acq *below = dt_facts_acq_nth(state->facts, child - 1);
+		if (below->op == DT_OP_ACQUIRE && below->wait == DT_WAIT_FOREVER)
+			return below;
+	}
+	return acq;
+}
+
+static enum dt_err add_member(struct dt_check_state *state, const struct member *member)
+{
+	uint32_t count = 0;
+	enum dt_err err =
+	    add_held(state, member->thread, dt_facts_acq(state->facts, member->first_acq), &count);
+
+	return err ? err
+	           : add_event(state, DT_EVENT_ACQUIRE, member->thread, wanted_by(state, member), count);
+}
+
+static void flatten(struct dt_check_state *state)
+{
+	uint32_t n = state->resource_count;
+
+	for (uint32_t r = 0; r < n; r++) {
+		int64_t free = state->total[r];
+		for (uint32_t m = 0; m < state->member_count; m++)
+			free -= state->allocation[m][r];
+		state->flat_available[r] = (uint32_t)free;
+	}
+	for (uint32_t m = 0; m < state->member_count; m++) {
+		state->threads[m] = state->members[m].thread;
+		for (uint32_t r = 0; r < n; r++) {
+			state->flat_allocation[m * n + r] = state->allocation[m][r];
+			state->flat_claim[m * n + r] = state->claim[m][r];
+		}
+	}
+}
+
+static enum dt_err say(struct dt_check_state *state)
+{
+	uint32_t stuck = 0, held = 0;
+	enum dt_err err = DT_OK;
+
+	state->events.count = state->holding.count = 0;
+	for (uint32_t m = 0; !err && m < state->member_count; m++) {
+		if (!state->members[m].acq)
+			continue;
+		state->stuck[stuck++] = state->members[m].thread;
+		err = add_member(state, &state->members[m]);
+	}
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < state->events.count; i++) {
+		struct dt_event *event = &state->events.at[i];
+		event->holding = event->holding_count ? state->holding.at + held : NULL;
+		held += event->holding_count;
+	}
+	flatten(state);
+	state->sink(state->context, &(struct dt_finding){
+	                                .rule = DT_RULE_UNSAFE_STATE,
+	                                .level = DT_LEVEL_WARNING,
+	                                .tier = DT_TIER_POSSIBLE,
+	                                .count = 1,
+	                                .locks = state->resources,
+	                                .lock_count = state->resource_count,
+	                                .events = state->events.at,
+	                                .event_count = state->events.count,
+	                                .matrices = {.resource_count = state->resource_count,
+	                                             .thread_count = state->member_count,
+	                                             .stuck_count = stuck,
+	                                             .resources = state->resources,
+	                                             .available = state->flat_available,
+	                                             .threads = state->threads,
+	                                             .allocation = state->flat_allocation,
+	                                             .claim = state->flat_claim,
+	                                             .stuck = state->stuck,
+	                                             .sections = dt_facts_acq_count(state->facts)},
+	                            });
+	return DT_OK;
+}
+
+/* The places where the stuck threads are; the same in another order, or by more of them, is the same
+ * situation. */
+static uint64_t situation(const struct dt_check_state *state)
+{
+	uint32_t stacks[THREADS_MAX], count = 0;
+	uint64_t hash = 1;
+
+	for (uint32_t m = 0; m < state->member_count; m++)
+		if (state->members[m].acq)
+			stacks[count++] = dt_facts_acq(state->facts, state->members[m].acq)->stack;
+	dt_sort_u32(stacks, count);
+	for (uint32_t i = 0; i < count; i++)
+		if (!i || stacks[i] != stacks[i - 1])
+			hash = dt_hash64(hash + stacks[i]);
+	return hash | 1;
+}
+
+static enum dt_err judge(struct dt_check_state *state, const struct dt_state *reached)
+{
+	bool stuck = false;
+
+	if (!take_stock(state, reached))
+		return DT_OK;
+	run_down(state);
+	for (uint32_t m = 0; m < state->member_count; m++)
+		stuck |= state->members[m].acq != 0;
+	if (!stuck || state->bounded)
+		return DT_OK;
+	uint64_t hash = situation(state);
+	if (dt_pairmap_find(&state->said, hash))
+		return DT_OK;
+	if (!dt_pairmap_add(&state->said, state->alloc, hash, 0))
+		return DT_ERR_NOMEM;
+	return say(state);
+}
+
+static enum dt_err finish(struct dt_check_state *state)
+{
+	uint32_t count = dt_facts_state_count(state->facts);
+	enum dt_err err = count ? build_tree(state) : DT_OK;
+
+	for (uint32_t i = 0; !err && !state->bounded && i < count; i++)
+		err = judge(state, dt_facts_state_nth(state->facts, i));
+	return err;
+}
+
+static bool bounded(const struct dt_check_state *state)
+{
+	return state->bounded;
+}
+
+const struct dt_check dt_check_states = {
+    .name = "states",
+    .open = open_check,
+    .feed = feed,
+    .finish = finish,
+    .close = close_check,
+    .bounded = bounded,
+};
