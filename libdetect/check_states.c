@@ -26,6 +26,11 @@ struct node {
 	uint32_t units;             /* the most that was held at once of its semaphore */
 };
 
+/* A state that is to be reported. */
+struct best {
+	uint32_t index, stuck;
+};
+
 /* A thread of the state at hand. */
 struct member {
 	uint32_t thread, acq; /* acq: what it took last and still holds; 0: it has ended */
@@ -41,7 +46,8 @@ struct dt_check_state {
 	bool bounded;
 	DT_VEC(struct node) nodes; /* by index of the acquisition */
 	struct dt_idmap index_of;  /* acquisition id to its index + 1 */
-	struct dt_pairmap said;
+	struct dt_pairmap said; /* situations: number of its best state */
+	DT_VEC(struct best) bests;
 	/* The state at hand. */
 	const struct dt_state *reached;
 	struct member members[THREADS_MAX];
@@ -81,6 +87,7 @@ static void close_check(struct dt_check_state *state)
 	dt_vec_fini(&state->nodes, alloc);
 	dt_idmap_fini(&state->index_of, alloc);
 	dt_pairmap_fini(&state->said, alloc);
+	dt_vec_fini(&state->bests, alloc);
 	dt_vec_fini(&state->events, alloc);
 	dt_vec_fini(&state->holding, alloc);
 	alloc->resize(alloc, state, sizeof *state, 0);
@@ -427,40 +434,54 @@ static enum dt_err say(struct dt_check_state *state)
 	return DT_OK;
 }
 
-/* The places where the stuck threads are; the same in another order, or by more of them, is the same
- * situation. */
+/* What the stuck threads lack: states of the same resources are one situation. */
 static uint64_t situation(const struct dt_check_state *state)
 {
-	uint32_t stacks[THREADS_MAX], count = 0;
+	uint32_t lacking[RESOURCES_MAX], count = 0;
 	uint64_t hash = 1;
 
-	for (uint32_t m = 0; m < state->member_count; m++)
-		if (state->members[m].acq)
-			stacks[count++] = dt_facts_acq(state->facts, state->members[m].acq)->stack;
-	dt_sort_u32(stacks, count);
+	for (uint32_t r = 0; r < state->resource_count; r++)
+		for (uint32_t m = 0; m < state->member_count; m++)
+			if (state->members[m].acq && state->claim[m][r] > state->allocation[m][r]) {
+				lacking[count++] = state->resources[r];
+				break;
+			}
+	dt_sort_u32(lacking, count);
 	for (uint32_t i = 0; i < count; i++)
-		if (!i || stacks[i] != stacks[i - 1])
-			hash = dt_hash64(hash + stacks[i]);
+		hash = dt_hash64(hash + lacking[i]);
 	return hash | 1;
 }
 
-static enum dt_err judge(struct dt_check_state *state, const struct dt_state *reached)
+/* How many of a state's threads are stuck. */
+static uint32_t judge(struct dt_check_state *state, const struct dt_state *reached)
 {
-	bool stuck = false;
+	uint32_t stuck = 0;
 
 	if (!take_stock(state, reached))
-		return DT_OK;
+		return 0;
 	run_down(state);
 	for (uint32_t m = 0; m < state->member_count; m++)
-		stuck |= state->members[m].acq != 0;
-	if (!stuck || state->bounded)
-		return DT_OK;
+		stuck += state->members[m].acq != 0;
+	return state->bounded ? 0 : stuck;
+}
+
+/* The state of each situation with the most that are stuck. */
+static enum dt_err choose(struct dt_check_state *state, uint32_t index, uint32_t stuck)
+{
 	uint64_t hash = situation(state);
-	if (dt_pairmap_find(&state->said, hash))
+	uint32_t *known = dt_pairmap_find(&state->said, hash);
+
+	if (known) {
+		struct best *best = &state->bests.at[*known];
+		if (stuck > best->stuck)
+			*best = (struct best){index, stuck};
 		return DT_OK;
-	if (!dt_pairmap_add(&state->said, state->alloc, hash, 0))
+	}
+	struct best *best = dt_vec_push(&state->bests, state->alloc);
+	if (!best || !dt_pairmap_add(&state->said, state->alloc, hash, state->bests.count - 1))
 		return DT_ERR_NOMEM;
-	return say(state);
+	*best = (struct best){index, stuck};
+	return DT_OK;
 }
 
 static enum dt_err finish(struct dt_check_state *state)
@@ -468,8 +489,14 @@ static enum dt_err finish(struct dt_check_state *state)
 	uint32_t count = dt_facts_state_count(state->facts);
 	enum dt_err err = count ? build_tree(state) : DT_OK;
 
-	for (uint32_t i = 0; !err && !state->bounded && i < count; i++)
-		err = judge(state, dt_facts_state_nth(state->facts, i));
+	for (uint32_t i = 0; !err && !state->bounded && i < count; i++) {
+		uint32_t stuck = judge(state, dt_facts_state_nth(state->facts, i));
+		if (stuck)
+			err = choose(state, i, stuck);
+	}
+	for (uint32_t i = 0; !err && i < state->bests.count; i++)
+		if (judge(state, dt_facts_state_nth(state->facts, state->bests.at[i].index)))
+			err = say(state);
 	return err;
 }
 

@@ -8,6 +8,13 @@
 static sem_t pool, other, types[3];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* One's turn: who has it does what it does, and then makes the step. */
+static void await(int n)
+{
+	while (__atomic_load_n(&steps_made, __ATOMIC_ACQUIRE) != n)
+		sched_yield();
+}
+
 static void take(sem_t *sem, int units)
 {
 	for (int i = 0; i < units; i++)
@@ -33,11 +40,13 @@ static void *worker(void *argument)
 {
 	int seat = (int)(intptr_t)argument;
 
-	step(seat);
+	await(seat);
 	if (seat == 0)
 		work();
-	step(seats + seat);
+	step(seat);
+	await(seats + seat);
 	take(&pool, 1);
+	step(seats + seat);
 	step(2 * seats + seat);
 	give(&pool, 1);
 	return NULL;
@@ -60,7 +69,7 @@ static void *same_place(void *argument)
 	int seat = (int)(intptr_t)argument;
 
 	for (int turn = 0; turn < 2; turn++) {
-		step(turn * 2 * seats + seat);
+		await(turn * 2 * seats + seat);
 		take(&pool, 1);
 		if (turn == 0 && seat == 0) {
 			take(&pool, 1);
@@ -68,6 +77,7 @@ static void *same_place(void *argument)
 		}
 		if (turn == 0)
 			give(&pool, 1);
+		step(turn * 2 * seats + seat);
 		step(turn * 2 * seats + seats + seat);
 		if (turn == 1)
 			give(&pool, 1);
@@ -97,13 +107,14 @@ static void never_second(void)
 static void cross(int seat, sem_t *first, sem_t *second)
 {
 	for (int turn = 0; turn < 2; turn++) {
-		step(turn * 2 * seats + seat);
+		await(turn * 2 * seats + seat);
 		take(first, 1);
 		if (turn == 0) {
 			take(second, 1);
 			give(second, 1);
 			give(first, 1);
 		}
+		step(turn * 2 * seats + seat);
 		step(turn * 2 * seats + seats + seat);
 		if (turn == 1)
 			give(first, 1);
@@ -146,8 +157,9 @@ static void *in_phases(void *argument)
 	int seat = (int)(intptr_t)argument;
 
 	for (int turn = 0; turn < 2; turn++) {
-		step(turn * 2 * seats + seat);
+		await(turn * 2 * seats + seat);
 		take(&pool, 1);
+		step(turn * 2 * seats + seat);
 		step(turn * 2 * seats + seats + seat);
 		give(&pool, 1);
 	}
@@ -165,10 +177,11 @@ static void *tries(void *argument)
 	int seat = (int)(intptr_t)argument;
 
 	for (int turn = 0; turn < 2; turn++) {
-		step(turn * 2 * seats + seat);
+		await(turn * 2 * seats + seat);
 		take(&pool, 1);
 		CHECK(sem_trywait(&other) == 0);
 		give(&other, 1);
+		step(turn * 2 * seats + seat);
 		step(turn * 2 * seats + seats + seat);
 		give(&pool, 1);
 	}
@@ -254,10 +267,11 @@ static void *textbook_process(void *argument)
 	int seat = (int)(intptr_t)argument;
 
 	for (int turn = 0; turn < 2; turn++) {
-		step(turn * 2 * seats + seat);
+		await(turn * 2 * seats + seat);
 		processes[seat](turn == 0);
 		if (turn == 0)
 			give_back(seat, true);
+		step(turn * 2 * seats + seat);
 		step(turn * 2 * seats + seats + seat);
 		if (turn == 1)
 			give_back(seat, false);
