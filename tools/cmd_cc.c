@@ -131,6 +131,8 @@ static void add_runtime(struct list *command)
 	push(command, shim);
 	char *rpath = must_printf("-Wl,-rpath,%s", folder);
 	push(command, rpath);
+	/* What libc copies for the program is the program's access. */
+	push(command, "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset");
 	push(command, "-pthread");
 	free(rpath);
 	free(folder);
