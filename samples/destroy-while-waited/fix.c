@@ -1,0 +1,39 @@
+/* First all are woken and gone, then it is torn down. */
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t filled;
+
+static void *consumer(void *unused)
+{
+	struct timespec soon;
+
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_sec++;
+	pthread_mutex_lock(&lock);
+	pthread_cond_timedwait(&filled, &lock, &soon);
+	pthread_mutex_unlock(&lock);
+	return unused;
+}
+
+static void *waker(void *unused)
+{
+	usleep(400000);
+	pthread_cond_broadcast(&filled);
+	return unused;
+}
+
+int main(void)
+{
+	pthread_t threads[2];
+
+	pthread_cond_init(&filled, NULL);
+	pthread_create(&threads[0], NULL, consumer, NULL);
+	pthread_create(&threads[1], NULL, waker, NULL);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	pthread_cond_destroy(&filled);
+	return 0;
+}
