@@ -481,7 +481,7 @@ class WrapperCoverage(ShimCase):
         # What instrumented code calls is no wrapper, and is in test_races.py; the guards are in LocalStatics.
         runtime = {s for s in self.exported()
                    if s.startswith("__tsan_") or "Annotate" in s
-                   or s.startswith("__cxa_guard_") or s in ("RunningOnValgrind", "ValgrindSlowdown", "ThreadSanitizerQuery")}
+                   or s.startswith(("__cxa_guard_", "__wrap_")) or s in ("RunningOnValgrind", "ValgrindSlowdown", "ThreadSanitizerQuery")}
         self.assertEqual(self.exported() - runtime - covered, set(), "exported, and no case in coverage.c")
         self.assertEqual(covered - self.exported(), set(), "a case in coverage.c, and not exported")
 
