@@ -35,6 +35,7 @@ static bool shared;                      /* a file: the child of a fork goes on 
 static _Atomic uint64_t cursor;          /* group << 8 | slots of it given away */
 static _Atomic uint32_t *slot_of_thread; /* by thread id, plus one */
 static _Atomic uintptr_t *threads;       /* by slot; not wiped: the child of a fork looks through it */
+static _Atomic uint32_t threads_from, threads_to; /* slots: there are none before and none from there on */
 static int32_t process;
 
 static struct dt_board *map_file(void)
@@ -106,8 +107,10 @@ void shim_board_open(bool forked)
 		begin();
 	else if (shim_board && !shared)
 		syscall(SYS_madvise, shim_board, sizeof *shim_board, MADV_DONTNEED);
-	if (forked && shim_board)
-		syscall(SYS_madvise, threads, DT_BOARD_SLOTS * sizeof *threads, MADV_DONTNEED);
+	for (uint32_t i = threads_from; forked && shim_board && i < threads_to; i++)
+		atomic_store_explicit(&threads[i], 0, memory_order_relaxed);
+	atomic_store(&threads_from, DT_BOARD_SLOTS);
+	atomic_store(&threads_to, 0);
 	process = getpid();
 	if (shim_board)
 		write_head(shim_board);
@@ -202,6 +205,18 @@ struct dt_board_slot *shim_board_slot(uint32_t *kept)
 	return slot;
 }
 
+/* Few slots, and side by side: the child of a fork need not look at all. */
+static void list_thread(const struct dt_board_slot *slot, const struct shim_thread *t)
+{
+	uint32_t at = shim_board_index(slot), from = atomic_load(&threads_from),
+	         to = atomic_load(&threads_to);
+	atomic_store(&threads[at], (uintptr_t)t);
+	while (at < from && !atomic_compare_exchange_weak(&threads_from, &from, at))
+		;
+	while (at >= to && !atomic_compare_exchange_weak(&threads_to, &to, at + 1))
+		;
+}
+
 void shim_board_enter(struct shim_thread *t)
 {
 	struct dt_board_slot *slot = t->block ? shim_board_slot(&t->block->board_slot) : NULL;
@@ -222,7 +237,7 @@ void shim_board_enter(struct shim_thread *t)
 	slot->held_count = 0;
 	slot->more_count = 0;
 	__atomic_store_n(&slot->sequence, (sequence | 1) + 1, __ATOMIC_SEQ_CST);
-	atomic_store(&threads[shim_board_index(slot)], (uintptr_t)t);
+	list_thread(slot, t);
 	if (t->id < THREADS_MAX)
 		atomic_store(&slot_of_thread[t->id], shim_board_index(slot) + 1);
 }
@@ -255,7 +270,9 @@ const struct shim_thread *shim_board_forked_thread(uint32_t *slot, int32_t *pid)
 	uintptr_t found = 0;
 
 	*pid = process;
-	while (shim_board && *slot < DT_BOARD_SLOTS && !found)
+	if (*slot < atomic_load(&threads_from))
+		*slot = atomic_load(&threads_from);
+	while (*slot < atomic_load(&threads_to) && !found)
 		found = atomic_load_explicit(&threads[(*slot)++], memory_order_relaxed);
 	return (const void *)found;
 }

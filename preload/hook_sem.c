@@ -27,6 +27,12 @@ static struct shim_held *held_unit(struct shim_thread *t, const void *sem)
 	return t->depth ? shim_held_find(t, sem) : NULL;
 }
 
+/* 0: it is a signal, or the thread is not observed. */
+static uint32_t units_of(const struct shim_thread *t, const sem_t *sem)
+{
+	return t->capacity ? shim_identity_units_of(sem) : 0;
+}
+
 /* A wait on a signal, for the record; on what may be a lock, the entry that is wanted. */
 static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t slot, bool resource,
                      bool again)
@@ -47,7 +53,9 @@ static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t 
 	return SHIM_NO_ENTRY;
 }
 
-static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how, bool again, bool success)
+/* `units`: that the semaphore began with, as far as it is a resource. */
+static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how, uint32_t units, bool again,
+                bool success)
 {
 	if (again && success)
 		shim_relock(t, sem);
@@ -55,8 +63,8 @@ static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how,
 		shim_avoid_got_unit(t, sem, success);
 	if (index != SHIM_NO_ENTRY)
 		shim_got(t, index, DT_LOCK_SEM | how, success);
-	if (success && (again || index != SHIM_NO_ENTRY))
-		shim_states_got(t, sem);
+	if (units > 1 && success && (again || index != SHIM_NO_ENTRY))
+		shim_states_got(t, again ? held_unit(t, sem) : &t->held[index]);
 }
 
 struct sem_wait {
@@ -79,11 +87,12 @@ static void not_got(void *argument)
 	struct shim_thread *t = &shim_self;                                                                  \
 	int result, saved = errno;                                                                           \
 	pthread_testcancel();                                                                                \
-	bool resource = shim_identity_is_resource(t, sem), again = resource && held_unit(t, sem);            \
+	uint32_t units = units_of(t, sem);                                                                   \
+	bool resource = units != 0, again = resource && held_unit(t, sem);                                   \
 	uint32_t index = want(t, sem, what, SHIM_SLOT(), resource, again);                                   \
 	result = SHIM_REAL(sem_trywait)(sem);                                                                \
 	if (result != 0 && errno == EAGAIN) {                                                                \
-		struct sem_wait wait = {t, index, sem};                                                           \
+		struct sem_wait wait = {t, index, sem};                                                      \
 		errno = saved;                                                                               \
 		pthread_cleanup_push(not_got, &wait);                                                        \
 		SHIM_BLOCKING_CANCELLABLE(                                                                   \
@@ -95,7 +104,7 @@ static void not_got(void *argument)
 		    -1, call);                                                                               \
 		pthread_cleanup_pop(0);                                                                      \
 	}                                                                                                    \
-	got(t, sem, index, what, again, result == 0);                                                        \
+	got(t, sem, index, what, units, again, result == 0);                                                 \
 	if (result == 0)                                                                                     \
 		shim_race_acquire(sem, true);                                                                \
 	return result
@@ -103,10 +112,11 @@ static void not_got(void *argument)
 SHIM_HOOK(int, sem_trywait, (sem_t * sem))
 {
 	struct shim_thread *t = &shim_self;
-	bool resource = shim_identity_is_resource(t, sem), again = resource && held_unit(t, sem);
+	uint32_t units = units_of(t, sem);
+	bool resource = units != 0, again = resource && held_unit(t, sem);
 	uint32_t index = want(t, sem, SHIM_HOW_TRY, SHIM_SLOT(), resource, again);
 	int result = SHIM_REAL(sem_trywait)(sem);
-	got(t, sem, index, SHIM_HOW_TRY, again, result == 0);
+	got(t, sem, index, SHIM_HOW_TRY, units, again, result == 0);
 	if (result == 0)
 		shim_race_acquire(sem, true);
 	return result;
@@ -144,12 +154,13 @@ SHIM_HOOK(int, sem_clockwait, (sem_t * sem, clockid_t clock, const struct timesp
 SHIM_HOOK(int, sem_post, (sem_t * sem))
 {
 	struct shim_thread *t = &shim_self;
-	bool resource = shim_identity_is_resource(t, sem);
-	if (resource && held_unit(t, sem)) {
+	uint32_t units = units_of(t, sem);
+	if (units && held_unit(t, sem)) {
 		shim_release(t, sem);
-		shim_states_gave(t);
+		if (units > 1)
+			shim_states_gave(t);
 	} else {
-		if (resource)
+		if (units)
 			shim_identity_is_signal(t, sem);
 		shim_note_op(t, DT_OP_SEM_POST, sem, DT_LOCK_SEM, SHIM_SLOT());
 	}

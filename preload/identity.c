@@ -398,8 +398,12 @@ void shim_identity_units(const void *sem, uint32_t units)
 
 uint32_t shim_identity_units_of(const void *sem)
 {
-	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)sem, false) : NULL;
-	return slot && slot->kind == DT_LOCK_SEM && !atomic_load(&slot->is_signal) ? slot->units : 0;
+	if (!shim_log_ready())
+		return 0;
+	const struct lock_slot *slot = slot_of((uintptr_t)sem, false);
+	if (!slot || slot->kind != DT_LOCK_SEM)
+		return remembered_units((uintptr_t)sem);
+	return atomic_load_explicit(&slot->is_signal, memory_order_relaxed) ? 0 : slot->units;
 }
 
 bool shim_identity_origin(const void *lock, struct shim_origin *origin)
@@ -409,16 +413,6 @@ bool shim_identity_origin(const void *lock, struct shim_origin *origin)
 		return false;
 	*origin = (struct shim_origin){slot->alloc_context, slot->init_context, (uintptr_t)lock - slot->block};
 	return true;
-}
-
-bool shim_identity_is_resource(struct shim_thread *t, const void *sem)
-{
-	if (!t->capacity || !shim_log_ready())
-		return false;
-	const struct lock_slot *slot = slot_of((uintptr_t)sem, false);
-	if (!slot || slot->kind != DT_LOCK_SEM)
-		return remembered_units((uintptr_t)sem);
-	return slot->units && !atomic_load_explicit(&slot->is_signal, memory_order_relaxed);
 }
 
 void shim_identity_is_signal(struct shim_thread *t, void *sem)

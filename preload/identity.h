@@ -39,10 +39,9 @@ uint32_t shim_identity_now(const void *lock, bool *initialised);
 uint64_t shim_identity_key(const void *lock, enum dt_lock_kind kind);
 /* A semaphore began with so many units. */
 void shim_identity_units(const void *sem, uint32_t units);
-/* How many; 0: not known, or a signal. */
+/* How many, as long as nobody has posted what he did not hold: a lock or a resource. 0: not known, or a signal.
+ * Cheap. */
 uint32_t shim_identity_units_of(const void *sem);
-/* It began with units, and nobody has posted what he did not hold: a lock or a resource. Cheap. */
-bool shim_identity_is_resource(struct shim_thread *t, const void *sem);
 /* Somebody did. */
 void shim_identity_is_signal(struct shim_thread *t, void *sem);
 /* Where a lock that is alive came from: contexts, 0 where not known. False: none is known. */

@@ -30,6 +30,7 @@
 #endif
 
 enum {
+	FIRST_BYTES = 64 * 1024, /* most processes of a shell script log no more */
 	CHUNK_BYTES = 256 * 1024,
 	CAPACITY_LEAST = 4 * CHUNK_BYTES,
 	NAME_TRIES = 10000,
@@ -40,7 +41,7 @@ enum log_state { LOG_NONE, LOG_STARTING, LOG_READY, LOG_OFF };
 
 /* Zeroed by the kernel in the child of any fork, also of one we did not see. */
 struct log_guard {
-	_Atomic uint32_t state;  /* enum log_state */
+	_Atomic uint32_t state; /* enum log_state */
 };
 
 static struct log_guard *_Atomic guard;
@@ -62,7 +63,8 @@ static bool populate(uint64_t end)
 {
 	uint64_t have = atomic_load_explicit(&populated_bytes, memory_order_acquire);
 	while (have < end) {
-		uint64_t next = have + CHUNK_BYTES > capacity_bytes ? capacity_bytes : have + CHUNK_BYTES;
+		uint64_t more = have ? CHUNK_BYTES : FIRST_BYTES;
+		uint64_t next = have + more > capacity_bytes ? capacity_bytes : have + more;
 		if (syscall(SYS_madvise, (char *)header + have, next - have, MADV_POPULATE_WRITE) != 0 &&
 		    errno != EINVAL)
 			return false;
@@ -103,7 +105,8 @@ static int open_new_file(const char *dir)
 		*at++ = '-';
 		at = put_number(at, n);
 		memcpy(at, DT_LOG_SUFFIX, sizeof DT_LOG_SUFFIX);
-		int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+		                      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
 	}
@@ -121,6 +124,14 @@ static bool fit_file_limit(void)
 	return capacity_bytes >= CAPACITY_LEAST;
 }
 
+/* A page of a file that gets its first block by a fault can cost milliseconds, thrice what a fork does
+ * (ext4): the first ones are written. What could not be written, populate finds out. */
+static void write_first(int fd)
+{
+	static char zeros[FIRST_BYTES];
+	syscall(SYS_pwrite64, fd, zeros, sizeof zeros, (off_t)0);
+}
+
 static bool map_file(const char *dir)
 {
 	if (!fit_file_limit())
@@ -128,6 +139,7 @@ static bool map_file(const char *dir)
 	int fd = open_new_file(dir);
 	if (fd < 0)
 		return false;
+	write_first(fd);
 	bool ok = ftruncate(fd, (off_t)capacity_bytes) == 0;
 	void *p = MAP_FAILED;
 	if (ok)
@@ -172,7 +184,7 @@ static bool start(void)
 	atomic_store(&said_full, false);
 	if (!map_log())
 		return false;
-	if (!populate(CHUNK_BYTES)) {
+	if (!populate(FIRST_BYTES)) {
 		errno = ENOSPC; /* what a store would have met with a signal */
 		shim_say_errno("no room for a log in ", shim_options.log_dir);
 		return false;
@@ -230,7 +242,8 @@ bool shim_log_ready(void)
 		return false;
 	int saved = errno;
 	bool forked = header != NULL;
-	/* A library's constructor may unmap or destroy something before anything was attached: options come first. */
+	/* A library's constructor may unmap or destroy something before anything was attached: options come
+	 * first. */
 	shim_hooks_resolve();
 	bool ok = followed(forked) && (forked || shim_process_open()) && start();
 	if (ok) {
@@ -284,10 +297,11 @@ static uint64_t reserve(uint32_t words)
 			return 0;
 		uint64_t *at = (uint64_t *)((char *)header + tail);
 		uint64_t found = 0;
-		if (__atomic_compare_exchange_n(at, &found, mark_bits, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		if (__atomic_compare_exchange_n(at, &found, mark_bits, false, __ATOMIC_ACQ_REL,
+		                                __ATOMIC_ACQUIRE)) {
 			uint64_t expected = tail;
-			__atomic_compare_exchange_n(&header->tail_bytes, &expected, end, false, __ATOMIC_ACQ_REL,
-			                            __ATOMIC_RELAXED);
+			__atomic_compare_exchange_n(&header->tail_bytes, &expected, end, false,
+			                            __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 			return tail;
 		}
 		struct dt_rec there;

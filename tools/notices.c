@@ -21,8 +21,11 @@ static const char *const counter_texts[DT_COUNTERS] = {
         "more incidents of misuse were not kept: the same at the same places, or too many",
     [DT_COUNT_SLOTS_LOST] =
         "threads had no slot on the board, too many at once: deadlocks that they were in were not seen",
-    [DT_COUNT_SHARED_LOST] = "locks in shared memory were too many to tell where they are: lock orders between "
-                             "processes can be missing",
+    [DT_COUNT_STATES_LOST] =
+        "times, what threads held of counted semaphores found no room: unsafe states can be missing",
+    [DT_COUNT_SHARED_LOST] =
+        "locks in shared memory were too many to tell where they are: lock orders between "
+        "processes can be missing",
     [DT_COUNT_STATS_LOST] = NULL,     /* `detect stats` says so */
     [DT_COUNT_INTERVALS_LOST] = NULL, /* `detect export` says so */
     [DT_COUNT_THREADS_LOST] = "threads were not followed: the table of threads was full",

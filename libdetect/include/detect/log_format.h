@@ -62,6 +62,7 @@ enum dt_counter {
 	DT_COUNT_INTERVALS_LOST, /* sampled holds and waits that DT_REC_INTERVAL was not written for */
 	DT_COUNT_INCIDENTS_LOST, /* incidents not told: the same at the same places, or too many */
 	DT_COUNT_SLOTS_LOST,     /* threads without a slot on the board: too many at once */
+	DT_COUNT_STATES_LOST,    /* times that what threads held of counted semaphores found no room */
 	DT_COUNT_SHARED_LOST,    /* locks in shared memory that DT_REC_SHARED was not written for: too many */
 	DT_COUNTERS
 };
