@@ -11,6 +11,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "misuse.h"
+#include "note.h"
 #include "objects.h"
 #include "race/race.h"
 
@@ -142,9 +143,14 @@ SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
 	shim_race_unlock(mutex, DT_LOCK_MUTEX);
-	if (SHIM_UNLIKELY(!shim_release(t, mutex)))
+	if (SHIM_UNLIKELY(!shim_release(t, mutex))) {
 		shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
-	else if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
+		int result = SHIM_REAL(pthread_mutex_unlock)(mutex);
+		if (result != 0)
+			shim_not_released_elsewhere(mutex);
+		return result;
+	}
+	if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
 		return 0;
 	return SHIM_REAL(pthread_mutex_unlock)(mutex);
 }

@@ -96,7 +96,8 @@ void shim_drop_foreign_released(struct shim_thread *t)
 		struct shim_held *e = &t->held[i];
 		_Atomic uintptr_t *cell = &foreign_released[shim_generation_bucket(e->lock) & (FOREIGN_RELEASES - 1)];
 		uintptr_t lock = (uintptr_t)e->lock;
-		if (held(e) && atomic_compare_exchange_strong(cell, &lock, 0) && !owns(t, e)) {
+		/* Still owned: the other is in its unlock, and the mark is for later. */
+		if (held(e) && !owns(t, e) && atomic_compare_exchange_strong(cell, &lock, 0)) {
 			remove_entry(t, i);
 		} else {
 			i++;
@@ -108,6 +109,13 @@ bool shim_released_elsewhere(const void *lock)
 {
 	uint32_t at = shim_generation_bucket(lock) & (FOREIGN_RELEASES - 1);
 	return atomic_load(&foreign_count) && atomic_load(&foreign_released[at]) == (uintptr_t)lock;
+}
+
+void shim_not_released_elsewhere(const void *lock)
+{
+	uintptr_t mark = (uintptr_t)lock;
+	atomic_compare_exchange_strong(
+	    &foreign_released[shim_generation_bucket(lock) & (FOREIGN_RELEASES - 1)], &mark, 0);
 }
 
 struct shim_held *shim_held_find(struct shim_thread *t, const void *lock)

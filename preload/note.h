@@ -10,6 +10,8 @@
 void shim_drop_foreign_released(struct shim_thread *t);
 /* Another thread than the one that holds it has released it, and the holder has not dropped it yet. */
 bool shim_released_elsewhere(const void *lock);
+/* It tried, and its unlock failed. */
+void shim_not_released_elsewhere(const void *lock);
 /* The id of the acquisition that is an entry of the held stack; 0: it has none. */
 uint32_t shim_note_acq(struct shim_thread *t, struct shim_held *e);
 /* One more unit is wanted of a semaphore that the thread holds a unit of already. */

@@ -1,5 +1,5 @@
-/* One connection more than workers: whoever needs a second one gets it, ends, and gives back two. A worker that copies between two databases takes a second one while
- * it has the first. */
+/* One connection more than workers: whoever needs a second one gets it, ends, and gives back two. A worker
+ * that copies between two databases takes a second one while it has the first. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
@@ -20,20 +20,20 @@ static void serve(bool copies)
 	}
 }
 
+/* First one after the other, and one of them copies; then all have a connection at the same time. */
 static void *worker(void *number)
 {
 	int n = (int)(intptr_t)number;
 
-	/* First one after the other, and one of them copies; then all have a connection at the same time. */
 	for (int turn = 0; turn < 2; turn++) {
-		lesson_step(2 * turn * WORKERS + n);
+		lesson_step(2 * (turn * WORKERS + n));
 		serve(turn == 0 && n == 0);
 		if (turn == 0)
 			sem_post(&connections);
-		lesson_step((2 * turn + 1) * WORKERS + n);
-		if (turn == 1)
-			sem_post(&connections);
+		lesson_step(2 * (turn * WORKERS + n) + 1);
 	}
+	lesson_step(4 * WORKERS + n);
+	sem_post(&connections);
 	return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* Two pools of two. Readers take a buffer and then a thread of the executor, writers the other way round. There is a
- * unit left of each whenever one of them asks; two of each kind at once, and there is none. */
+/* Two pools of two. Readers take a buffer and then a thread of the executor, writers the other way round.
+ * There is a unit left of each whenever one of them asks; two of each kind at once, and there is none. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -14,17 +14,17 @@ static sem_t buffers, executors;
 static void use(int n, sem_t *first, sem_t *second)
 {
 	for (int turn = 0; turn < 2; turn++) {
-		lesson_step(2 * turn * THREADS + n);
+		lesson_step(2 * (turn * THREADS + n));
 		sem_wait(first);
 		if (turn == 0) {
 			sem_wait(second);
 			sem_post(second);
 			sem_post(first);
 		}
-		lesson_step((2 * turn + 1) * THREADS + n);
-		if (turn == 1)
-			sem_post(first);
+		lesson_step(2 * (turn * THREADS + n) + 1);
 	}
+	lesson_step(4 * THREADS + n);
+	sem_post(first);
 }
 
 static void *reader(void *number)

@@ -13,17 +13,17 @@ static sem_t buffers, executors;
 static void use(int n, sem_t *first, sem_t *second)
 {
 	for (int turn = 0; turn < 2; turn++) {
-		lesson_step(2 * turn * THREADS + n);
+		lesson_step(2 * (turn * THREADS + n));
 		sem_wait(first);
 		if (turn == 0) {
 			sem_wait(second);
 			sem_post(second);
 			sem_post(first);
 		}
-		lesson_step((2 * turn + 1) * THREADS + n);
-		if (turn == 1)
-			sem_post(first);
+		lesson_step(2 * (turn * THREADS + n) + 1);
 	}
+	lesson_step(4 * THREADS + n);
+	sem_post(first);
 }
 
 static void *reader(void *number)

@@ -37,6 +37,10 @@ class Mutexes(ShimCase):
         self.assert_finds("mutex", "failed-unlock", FIRST_SECOND, not_owner)
         self.assert_finds("mutex", "unlocked-elsewhere", not_owner)
 
+    def test_unlocked_by_another_thread_often(self):
+        found = self.run_case("mutex", "unlocked-elsewhere-often").report["findings"]
+        self.assertEqual({finding["rule"] for finding in found}, {"unlock-not-owner"})
+
     def test_released_out_of_order(self):
         # One thread alone took both orders too: that may be worth a note of its own, not a second warning.
         found = [brief(finding) for finding in self.run_case("mutex", "out-of-order").report["findings"]]

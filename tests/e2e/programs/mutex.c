@@ -250,6 +250,44 @@ static void lose_to_stranger(void)
 	CHECK(pthread_mutex_unlock(&second) == 0);
 }
 
+/* The holder looks at what it holds when it begins to wait, which can be in the midst of the other's unlock. */
+enum { PAIRS = 100 };
+static pthread_mutex_t pairs[PAIRS][2];
+
+static void *unlock_pairs_first(void *pair)
+{
+	CHECK(pthread_mutex_unlock(pair) == 0);
+	return NULL;
+}
+
+static void lose_often(void)
+{
+	for (int i = 0; i < PAIRS; i++) {
+		pthread_t stranger;
+
+		CHECK(pthread_mutex_lock(&pairs[i][0]) == 0);
+		CHECK(pthread_create(&stranger, NULL, unlock_pairs_first, pairs[i]) == 0);
+		CHECK(pthread_join(stranger, NULL) == 0);
+		CHECK(pthread_mutex_lock(&pairs[i][1]) == 0);
+		CHECK(pthread_mutex_unlock(&pairs[i][1]) == 0);
+	}
+}
+
+static void pairs_backwards(void)
+{
+	for (int i = 0; i < PAIRS; i++) {
+		CHECK(pthread_mutex_lock(&pairs[i][1]) == 0);
+		CHECK(pthread_mutex_lock(&pairs[i][0]) == 0);
+		CHECK(pthread_mutex_unlock(&pairs[i][0]) == 0);
+		CHECK(pthread_mutex_unlock(&pairs[i][1]) == 0);
+	}
+}
+
+static void unlocked_elsewhere_often(void)
+{
+	in_turn(lose_often, pairs_backwards);
+}
+
 static void unlocked_elsewhere(void)
 {
 	init_type(PTHREAD_MUTEX_NORMAL);
@@ -362,6 +400,7 @@ CASES({"static", static_inverted}, {"static-ordered", static_ordered}, {"normal"
       {"relock", relock}, {"relock-inverted", relock_inverted}, {"relock-half", relock_half},
       {"relock-full", relock_full}, {"errorcheck-relock", errorcheck_relock},
       {"failed-unlock", failed_unlock}, {"unlocked-elsewhere", unlocked_elsewhere},
+      {"unlocked-elsewhere-often", unlocked_elsewhere_often},
       {"out-of-order", out_of_order_inverted}, {"out-of-order-ordered", out_of_order_ordered},
       {"one-thread", one_thread_only}, {"remapped", remapped}, {"still-mapped", still_mapped},
       {"destroyed", destroyed})
