@@ -13,6 +13,7 @@
 #include "options.h"
 #include "process.h"
 #include "stall.h"
+#include "states.h"
 #include "stats.h"
 #include "tables.h"
 #include "waitfor.h"
@@ -178,6 +179,7 @@ static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board
 		b->outer = *slot;
 	b->slot = slot;
 	shim_drop_foreign_released(t);
+	shim_states_look(t);
 	begin_write(slot);
 	slot->frame = (uintptr_t)b;
 	slot->since_ns = b->begin_ns;

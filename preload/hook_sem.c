@@ -64,7 +64,7 @@ static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how,
 	if (index != SHIM_NO_ENTRY)
 		shim_got(t, index, DT_LOCK_SEM | how, success);
 	if (units > 1 && success && (again || index != SHIM_NO_ENTRY))
-		shim_states_got(t, again ? held_unit(t, sem) : &t->held[index]);
+		shim_states_got(t);
 }
 
 struct sem_wait {

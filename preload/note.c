@@ -16,6 +16,7 @@
 #include "region.h"
 #include "seen.h"
 #include "signals.h"
+#include "states.h"
 #include "stats.h"
 #include "steer.h"
 #include "tables.h"
@@ -221,6 +222,8 @@ static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct s
 	}
 	shim_seen_add(t, pair);
 	t->busy = 0;
+	if (index)
+		shim_states_look(t);
 	errno = saved;
 }
 
@@ -274,28 +277,25 @@ void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot)
 	errno = saved;
 }
 
-uint32_t shim_note_acq(struct shim_thread *t, struct shim_held *e)
+uint32_t shim_note_find(uint32_t parent, const struct shim_held *e)
 {
-	bool folded = false;
-	if (e->acq || t->busy)
-		return e->acq;
-	t->busy = 1;
-	uint32_t acq = resolve(t, (uint32_t)(e - t->held), 0, &folded);
-	t->busy = 0;
-	return folded ? 0 : acq;
+	bool initialised;
+	uint32_t lock = shim_identity_now(e->lock, &initialised);
+	return lock ? shim_acq_get(parent, lock, e->context, op_of(e), e->how, signals_of(e), false) : 0;
 }
 
 static bool grow_held(struct shim_thread *t)
 {
-	if (t->held != t->held_inline + 1)
+	if (t->held != t->block->held + 1)
 		return false;
 	struct shim_held *more = t->block->held_more;
 	if (!more && !(more = shim_region_map(SHIM_HELD_MAX * sizeof *more, false)))
 		return false;
 	t->block->held_more = more;
 	for (uint32_t i = 0; i <= t->depth; i++)
-		more[i] = t->held_inline[i];
+		more[i] = t->block->held[i];
 	t->held = more + 1;
+	shim_states_moved(t);
 	t->capacity = SHIM_HELD_MAX - 1;
 	return true;
 }

@@ -12,8 +12,8 @@ void shim_drop_foreign_released(struct shim_thread *t);
 bool shim_released_elsewhere(const void *lock);
 /* It tried, and its unlock failed. */
 void shim_not_released_elsewhere(const void *lock);
-/* The id of the acquisition that is an entry of the held stack; 0: it has none. */
-uint32_t shim_note_acq(struct shim_thread *t, struct shim_held *e);
+/* The id of the acquisition that is an entry of somebody's held stack, above `parent`; 0: none is recorded. */
+uint32_t shim_note_find(uint32_t parent, const struct shim_held *e);
 /* One more unit is wanted of a semaphore that the thread holds a unit of already. */
 void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot);
 /* The calling thread's entry of a lock that it holds; NULL: none. */

@@ -132,12 +132,11 @@ struct shim_thread {
 	uint64_t blocked;          /* signals, while mask_known */
 	uint64_t handled;          /* shim_signals_handled as it was when `signals` was worked out */
 	struct shim_handler *handler;  /* the innermost that runs */
-	uint32_t cell;             /* states.c: its cell, plus one; 0: none */
+	uint32_t cell, looks;      /* states.c: its cell, plus one; 0: none */
 	uint32_t avoid;            /* avoid.c: its seat, plus one; 0: none */
 	uint32_t avoid_pending;    /* entry that was granted and is not got yet, plus one; 0: none */
 	uint32_t avoid_sample;     /* what `sample` would be */
 	bool avoid_passes;         /* what is wanted now is not held back */
-	struct shim_held held_inline[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
 };
 
 enum shim_thread_state { SHIM_THREAD_NEW, SHIM_THREAD_ATTACHING, SHIM_THREAD_READY, SHIM_THREAD_GONE };

@@ -1,6 +1,7 @@
-/* states.c: a cell is the counted semaphores that one thread holds, with the units of each, and a count of
- * changes, odd while it is written, so that a set read twice is not one that came again in between. Most sets
- * were met before: those cost one pass over the cells. */
+/* states.c: a table of where the threads keep what they hold. Who looks reads all of it, and again: what did not
+ * change in between was there at once. The entries themselves are the hot path's and tell of no change that was
+ * undone, so each thread counts those of its counted semaphores beside them; a lock that was released and taken
+ * again at the same place between the two looks goes for held. Most sets were met before: those cost one pass. */
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -14,36 +15,30 @@
 
 enum {
 	CELLS = 1024,
-	NO_CELL = UINT32_MAX, /* all were taken: the thread shows nothing */
-	HELD_MAX = 7,
+	NO_CELL = UINT32_MAX, /* all were taken: nobody sees what the thread holds */
+	HELD_MAX = 16,
 	PARTS_MAX = 64,
-	MEMO = 8,
 	SETS = 1 << 14,
 	SETS_MOST = SETS / 2,
+	LOCK_SETS_MOST = SETS_MOST / 2, /* with no counted semaphore: the rest is for those */
 	TRIES = 16,
 	READS = 3,
-	UNITS_MAX = 0x7fff,
-	ACQ_BITS = 25
+	LOOKS_EARLY = 256, /* all of a thread's, then one in so many */
+	LOOKS_APART = 16,
+	UNITS_MAX = 0x7fff
 };
 
-/* A cache line, that others read whenever one of them takes a unit. */
-struct cell {
-	_Alignas(64) _Atomic uint32_t owner; /* thread id; 0: free */
-	_Atomic uint32_t changes;
-	_Atomic uint64_t what[HELD_MAX]; /* units << ACQ_BITS | acquisition, outermost first; 0: no more */
-};
-
-/* The acquisitions that a thread's last entries were. */
-struct memo {
-	uint64_t signature[MEMO];
-	uint32_t acq[MEMO];
+/* What a thread's counted semaphores have seen of changes, on a line of its own. */
+struct changes {
+	_Alignas(64) _Atomic uint32_t count;
 };
 
 struct states {
-	_Atomic uint32_t cells, sets; /* in use */
-	struct cell cell[CELLS];
-	struct memo memo[CELLS];
-	_Atomic uint64_t set[SETS]; /* hashes of what was logged */
+	_Atomic uint32_t cells, sets;              /* in use */
+	const struct shim_held *_Atomic held[CELLS]; /* NULL: free */
+	_Atomic uint32_t owner[CELLS];             /* thread id */
+	struct changes changes[CELLS];
+	_Atomic uint64_t set[SETS];                /* hashes of what was logged */
 };
 
 static struct states *states;
@@ -59,81 +54,84 @@ void shim_states_forked(void)
 	shim_self.cell = 0;
 }
 
-static uint32_t take_cell(const struct shim_thread *t)
+void shim_states_thread_begins(struct shim_thread *t)
 {
+	t->cell = NO_CELL;
 	for (uint32_t i = 0; i < CELLS; i++) {
-		uint32_t nobody = 0, most = atomic_load(&states->cells);
-		if (atomic_load_explicit(&states->cell[i].owner, memory_order_relaxed) ||
-		    !atomic_compare_exchange_strong(&states->cell[i].owner, &nobody, t->id))
+		const struct shim_held *nobodys = NULL;
+		uint32_t most = atomic_load(&states->cells);
+		if (atomic_load_explicit(&states->held[i], memory_order_relaxed) ||
+		    !atomic_compare_exchange_strong(&states->held[i], &nobodys, t->held))
 			continue;
-		states->memo[i] = (struct memo){0};
+		atomic_store(&states->owner[i], t->id);
 		while (most <= i && !atomic_compare_exchange_weak(&states->cells, &most, i + 1))
 			;
-		return i + 1;
+		t->cell = i + 1;
+		return;
 	}
-	shim_log_count(DT_COUNT_STATES_LOST, 1);
-	return NO_CELL;
 }
 
-static uint32_t acq_of(struct shim_thread *t, struct shim_held *e)
+static bool is_shown(const struct shim_thread *t)
 {
-	struct memo *memo = &states->memo[t->cell - 1];
-	uint32_t at = (uint32_t)e->signature % MEMO;
-	if (memo->signature[at] != e->signature) {
-		memo->acq[at] = shim_note_acq(t, e);
-		memo->signature[at] = memo->acq[at] ? e->signature : 0;
-	}
-	return memo->acq[at];
+	return t->cell && t->cell != NO_CELL;
 }
 
-static bool is_counted(const struct shim_held *e)
+void shim_states_moved(struct shim_thread *t)
 {
-	return (e->how & SHIM_HOW_HELD) && (e->how & SHIM_HOW_KIND) == DT_LOCK_SEM &&
-	       shim_identity_units_of(e->lock) > 1;
+	if (is_shown(t))
+		atomic_store(&states->held[t->cell - 1], t->held);
 }
 
-/* `known`: an entry that is one of a counted semaphore. */
-static void show(struct shim_thread *t, const struct shim_held *known)
+void shim_states_thread_ended(struct shim_thread *t)
 {
-	struct cell *cell = &states->cell[t->cell - 1];
-	uint32_t count = 0, changes = atomic_load_explicit(&cell->changes, memory_order_relaxed);
-	atomic_store_explicit(&cell->changes, changes + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	for (uint32_t i = 0; i < t->depth; i++) {
-		struct shim_held *e = &t->held[i];
-		uint32_t acq = e == known || is_counted(e) ? acq_of(t, e) : 0;
-		uint64_t units = 1 + (e->how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK;
-		if (!acq)
-			continue;
-		if (count == HELD_MAX) {
-			shim_log_count(DT_COUNT_STATES_LOST, 1);
+	if (is_shown(t))
+		atomic_store(&states->held[t->cell - 1], NULL);
+	t->cell = 0;
+}
+
+static uint32_t units_by(uint32_t how)
+{
+	uint32_t units = 1 + (how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK;
+	if ((how & SHIM_HOW_KIND) != DT_LOCK_SEM)
+		return 1;
+	return units < UNITS_MAX ? units : UNITS_MAX;
+}
+
+/* A hash of what a thread holds; 0: nothing. */
+static uint64_t hash_held(const struct shim_held *held)
+{
+	uint64_t hash = 0;
+	for (uint32_t i = 0; held && i < HELD_MAX; i++) {
+		uint32_t how = __atomic_load_n(&held[i].how, __ATOMIC_RELAXED);
+		if (!(how & SHIM_HOW_HELD))
 			break;
-		}
-		atomic_store_explicit(&cell->what[count++],
-		                      (units < UNITS_MAX ? units : UNITS_MAX) << ACQ_BITS | acq,
-		                      memory_order_relaxed);
+		/* The signature has all below in it, but for their units. */
+		uint64_t units = units_by(how) - 1;
+		hash = shim_hash64(hash * units + units + __atomic_load_n(&held[i].signature, __ATOMIC_RELAXED));
 	}
-	while (count < HELD_MAX && atomic_load_explicit(&cell->what[count], memory_order_relaxed))
-		atomic_store_explicit(&cell->what[count++], 0, memory_order_relaxed);
-	/* A full barrier: of two that show at the same moment, the one that looks later sees the other. */
-	atomic_exchange(&cell->changes, changes + 2);
+	return hash;
 }
 
-/* What all cells hold: a hash that does not tell whose it is. 0: fewer than two hold anything. */
-static uint64_t hash_cells(void)
+/* Of what all hold: it does not tell whose it is. 0: fewer than two hold anything. */
+static uint64_t hash_all(void)
 {
 	uint32_t cells = atomic_load_explicit(&states->cells, memory_order_acquire), holders = 0;
-	uint64_t hash = 1, what;
+	uint64_t hash = 0;
 	for (uint32_t i = 0; i < cells; i++) {
-		const struct cell *cell = &states->cell[i];
-		for (uint32_t h = 0;
-		     h < HELD_MAX && (what = atomic_load_explicit(&cell->what[h], memory_order_relaxed));
-		     h++) {
-			hash += shim_hash64(what);
-			holders += h == 0;
-		}
+		uint64_t one = hash_held(atomic_load_explicit(&states->held[i], memory_order_acquire));
+		hash += one;
+		holders += one != 0;
 	}
 	return holders > 1 ? hash | 1 : 0;
+}
+
+static uint64_t changes_of_all(void)
+{
+	uint32_t cells = atomic_load(&states->cells);
+	uint64_t changes = 0;
+	for (uint32_t i = 0; i < cells; i++)
+		changes += atomic_load(&states->changes[i].count);
+	return changes;
 }
 
 static bool is_known(uint64_t hash)
@@ -147,11 +145,11 @@ static bool is_known(uint64_t hash)
 }
 
 /* False: another was faster, or there is no room. */
-static bool make_known(uint64_t hash)
+static bool make_known(uint64_t hash, uint32_t most)
 {
 	for (uint32_t i = (uint32_t)hash, tries = 0; tries < TRIES; i++, tries++) {
 		uint64_t seen = 0;
-		if (atomic_load(&states->sets) < SETS_MOST &&
+		if (atomic_load(&states->sets) < most &&
 		    atomic_compare_exchange_strong(&states->set[i % SETS], &seen, hash)) {
 			atomic_fetch_add(&states->sets, 1);
 			return true;
@@ -159,104 +157,102 @@ static bool make_known(uint64_t hash)
 		if (seen == hash)
 			return false;
 	}
-	shim_log_count(DT_COUNT_STATES_LOST, 1);
 	return false;
 }
 
-/* What all cells held at once. */
 struct set {
 	uint32_t count;
-	bool cut, changing;
-	uint64_t hash;    /* as hash_cells has it */
-	uint64_t changes; /* a sum: counts only grow */
 	struct dt_state_part parts[PARTS_MAX];
 };
 
-static void add_part(struct set *set, uint32_t thread, uint64_t what)
+static bool add_part(struct set *set, uint32_t thread, uint32_t acq, uint32_t units)
 {
-	set->hash += shim_hash64(what);
-	set->cut |= set->count == PARTS_MAX;
-	if (set->cut)
-		return;
-	set->parts[set->count++] = (struct dt_state_part){.thread = thread,
-	                                                  .acq = (uint32_t)(what & ((1u << ACQ_BITS) - 1)),
-	                                                  .units = (uint32_t)(what >> ACQ_BITS)};
+	if (!acq || set->count == PARTS_MAX)
+		return false;
+	set->parts[set->count++] = (struct dt_state_part){.thread = thread, .acq = acq, .units = units};
+	return true;
 }
 
-static void read_cells(struct set *set)
+/* The acquisition that a thread made last and still holds, and those before it of several units. False: too many,
+ * or one that is not in the log. */
+static bool add_held(struct set *set, uint32_t thread, const struct shim_held *held)
+{
+	uint32_t acq = 0, units = 0, i = 0;
+	for (; held && i < HELD_MAX; i++) {
+		struct shim_held e = *(const volatile struct shim_held *)&held[i];
+		if (!(e.how & SHIM_HOW_HELD))
+			break;
+		if (units > 1 && !add_part(set, thread, acq, units))
+			return false;
+		acq = shim_note_find(acq, &e);
+		units = units_by(e.how);
+		if (!acq)
+			return false;
+	}
+	return i == 0 || add_part(set, thread, acq, units);
+}
+
+static bool read_all(struct set *set)
 {
 	uint32_t cells = atomic_load(&states->cells);
-	*set = (struct set){.hash = 1};
-	for (uint32_t i = 0; i < cells; i++) {
-		const struct cell *cell = &states->cell[i];
-		uint32_t changes = atomic_load(&cell->changes);
-		uint64_t what;
-		set->changing |= changes & 1;
-		set->changes += changes;
-		for (uint32_t h = 0; h < HELD_MAX && (what = atomic_load(&cell->what[h])); h++)
-			add_part(set, atomic_load(&cell->owner), what);
-	}
+	set->count = 0;
+	for (uint32_t i = 0; i < cells; i++)
+		if (!add_held(set, atomic_load(&states->owner[i]), atomic_load(&states->held[i])))
+			return false;
+	return true;
 }
 
-/* True: nobody changed anything while it was read. */
-static bool read_at_once(struct set *set)
-{
-	for (uint32_t tries = 0; tries < READS; tries++) {
-		struct set again;
-		read_cells(set);
-		read_cells(&again);
-		if (!set->changing && set->changes == again.changes)
-			return true;
-	}
-	return false;
-}
-
-/* There is a new set, as it looked. One that changes all the time is met again by who changes it. */
-static __attribute__((noinline)) void record(void)
+/* There is a new set, as it looked. One that changes all the time is met again by who changes it. False: it is lost. */
+static __attribute__((noinline)) bool record(uint32_t most)
 {
 	struct set set;
-	if (!read_at_once(&set) || set.count < 2 || is_known(set.hash | 1) || !make_known(set.hash | 1))
-		return;
-	if (set.cut) {
-		shim_log_count(DT_COUNT_STATES_LOST, 1);
-		return;
+	for (uint32_t tries = 0; tries < READS; tries++) {
+		uint64_t changes = changes_of_all(), hash = hash_all();
+		if (!hash || is_known(hash))
+			return true;
+		bool complete = read_all(&set);
+		if (hash_all() != hash || changes_of_all() != changes)
+			continue;
+		if (!make_known(hash, most))
+			return is_known(hash);
+		if (!complete)
+			return false;
+		int saved = errno;
+		struct dt_rec_state rec = {.head = {DT_REC_STATE, 0, 0}, .count = set.count};
+		shim_log_append(&rec.head, sizeof rec, set.parts, set.count * sizeof *set.parts, NULL, 0);
+		errno = saved;
+		return true;
 	}
-	int saved = errno;
-	struct dt_rec_state rec = {.head = {DT_REC_STATE, 0, 0}, .count = set.count};
-	shim_log_append(&rec.head, sizeof rec, set.parts, set.count * sizeof *set.parts, NULL, 0);
-	errno = saved;
+	return true;
 }
 
-void shim_states_got(struct shim_thread *t, const struct shim_held *e)
+static bool look(uint32_t most)
+{
+	uint64_t hash = hash_all();
+	return !hash || is_known(hash) || record(most);
+}
+
+void shim_states_got(struct shim_thread *t)
 {
 	if (t->busy || !shim_process_check(t))
 		return;
-	if (SHIM_UNLIKELY(!t->cell))
-		t->cell = take_cell(t);
-	if (t->cell == NO_CELL)
-		return;
-	show(t, e);
-	uint64_t hash = hash_cells();
-	if (hash && !is_known(hash))
-		record();
+	if (is_shown(t)) /* a full barrier: of two that get at the same moment, the one that looks later sees the other */
+		atomic_fetch_add(&states->changes[t->cell - 1].count, 1);
+	if (!is_shown(t) || !look(SETS_MOST))
+		shim_log_count(DT_COUNT_STATES_LOST, 1);
 }
 
 void shim_states_gave(struct shim_thread *t)
 {
-	if (t->cell && t->cell != NO_CELL && !t->busy)
-		show(t, NULL);
+	if (is_shown(t))
+		atomic_fetch_add(&states->changes[t->cell - 1].count, 1);
 }
 
-void shim_states_thread_ended(struct shim_thread *t)
+void shim_states_look(struct shim_thread *t)
 {
-	uint32_t at = t->cell;
-	t->cell = 0;
-	if (!at || at == NO_CELL)
+	if (!t->depth || !is_shown(t) || t->busy || atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 ||
+	    (++t->looks > LOOKS_EARLY && t->looks % LOOKS_APART))
 		return;
-	struct cell *cell = &states->cell[at - 1];
-	atomic_fetch_add(&cell->changes, 1);
-	for (uint32_t i = 0; i < HELD_MAX; i++)
-		atomic_store(&cell->what[i], 0);
-	atomic_fetch_add(&cell->changes, 1);
-	atomic_store(&cell->owner, 0);
+	atomic_thread_fence(memory_order_seq_cst);
+	look(LOCK_SETS_MOST);
 }

@@ -1,10 +1,11 @@
-/* states.h: what threads hold of counted semaphores at one moment, for the banker's test (check_states.c).
+/* states.h: what threads hold at the same time, for the banker's test afterwards: states are logged, once each.
  *
- * Each thread that holds units shows its acquisitions in a cell; who takes a unit reads all cells twice, and
- * a set that nobody changed meanwhile was there at once. Sets not seen before are logged.
- * Memory: two tables, which the child of a fork finds empty. Threads: any; a cell is written by its own thread
- * only. Failure: no free cell, too many held by one or in one set, no room for one more: states are missing, and
- * counted as lost. */
+ * Of counted semaphores each is seen, since who takes a unit looks at what all the others hold. Of locks alone it is
+ * a sample, that costs their hot path nothing: a thread looks when it begins to wait, when it does what it has not
+ * done before, and at the acquisitions that are timed: all of its first ones, then one in so many.
+ * Memory: two tables, which the child of a fork finds empty. Threads: any. Failure: too many threads, too many
+ * held by one or in one set, no room for one more: states are missing, and those of counted semaphores are counted
+ * as lost. */
 #ifndef SHIM_STATES_H
 #define SHIM_STATES_H
 
@@ -15,9 +16,15 @@
 bool shim_states_open(void);
 void shim_states_forked(void);
 
-/* A unit of a semaphore of several was got, that the entry is of; or one was given back. */
-void shim_states_got(struct shim_thread *t, const struct shim_held *e);
-void shim_states_gave(struct shim_thread *t);
+/* The calling thread has an id and a held stack from here on; the stack has moved; it is given back. */
+void shim_states_thread_begins(struct shim_thread *t);
+void shim_states_moved(struct shim_thread *t);
 void shim_states_thread_ended(struct shim_thread *t);
+
+/* A unit of a semaphore of several was got, or one was given back: the held stack says so already. */
+void shim_states_got(struct shim_thread *t);
+void shim_states_gave(struct shim_thread *t);
+/* It holds locks, and this may be a good moment. */
+void shim_states_look(struct shim_thread *t);
 
 #endif

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "process.h"
 #include "region.h"
+#include "states.h"
 #include "stats.h"
 #include "tables.h"
 
@@ -168,6 +169,7 @@ void shim_stats_sample(struct shim_thread *t, uint32_t index)
 		return;
 	uint32_t weight = t->distance ? t->distance : 1;
 	bool taken = take_sample(t, &t->held[index], weight);
+	shim_states_look(t);
 	t->sample = next_distance(t);
 	t->distance = t->sample + (taken ? 0 : weight);
 	if (SHIM_UNLIKELY(shim_avoid_on)) {

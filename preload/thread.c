@@ -228,6 +228,7 @@ void shim_thread_register(struct shim_thread *t)
 	log_thread(t, prepared ? start : NULL);
 	shim_stall_thread_begins(t);
 	shim_board_enter(t);
+	shim_states_thread_begins(t);
 }
 
 static void thread_ended(struct shim_thread *t)
@@ -305,8 +306,9 @@ static void equip(struct shim_thread *t, struct shim_thread_block *block)
 	t->tags = block->tags;
 	t->tag_mask = (uint32_t)(sizeof block->tags / sizeof *block->tags) - 1;
 	t->sample = 1;
-	t->held_inline[0].how = SHIM_HOW_HELD;
-	t->held = t->held_inline + 1;
+	memset(block->held, 0, sizeof block->held);
+	block->held[0].how = SHIM_HOW_HELD;
+	t->held = block->held + 1;
 	t->stack_top = find_stack_top();
 	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), t->stack_top);
 }

@@ -1,6 +1,7 @@
 /* thread.h: threads and their must-happen-before segments.
  *
- * Memory: a thread's remembered contexts and tags lie in a block that the next thread takes over.
+ * Memory: what a thread holds, its remembered contexts and tags lie in a block that the next thread takes over;
+ * others may read it at any time, since it is never unmapped.
  * Threads: a struct shim_thread belongs to its own; the block list and the segment numbers are
  * lock-free. Failure: without memory a thread is not observed. */
 #ifndef SHIM_THREAD_H
@@ -22,6 +23,7 @@ struct shim_start {
 struct shim_thread_block {
 	struct shim_thread_block *next;
 	struct shim_start start;
+	_Alignas(64) struct shim_held held[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
 	struct shim_context contexts[SHIM_CONTEXTS];
 	struct shim_context handler_contexts[SHIM_CONTEXTS];  /* of handlers: what they interrupt may be using its own */
 	struct shim_allocation allocations[SHIM_ALLOCATIONS];
