@@ -40,7 +40,7 @@ static size_t holding_total(const struct dt_finding *finding)
 
 static size_t matrices_total(const struct dt_matrices *m)
 {
-	return (size_t)2 * m->resource_count + m->thread_count +
+	return (size_t)2 * m->resource_count + (size_t)2 * m->thread_count +
 	       (size_t)2 * m->thread_count * m->resource_count + m->stuck_count;
 }
 
@@ -61,6 +61,7 @@ static void copy_matrices(struct dt_matrices *m, uint32_t *to)
 	m->resources = copy_numbers(&to, m->resources, m->resource_count);
 	m->available = copy_numbers(&to, m->available, m->resource_count);
 	m->threads = copy_numbers(&to, m->threads, m->thread_count);
+	m->sections = copy_numbers(&to, m->sections, m->thread_count);
 	m->allocation = copy_numbers(&to, m->allocation, cells);
 	m->claim = copy_numbers(&to, m->claim, cells);
 	m->stuck = copy_numbers(&to, m->stuck, m->stuck_count);
@@ -139,10 +140,47 @@ static int compare_findings(const void *left, const void *right, void *context)
 
 	(void)context;
 	order = order ? order : compare_numbers(b->level, a->level);
+	order = order ? order : compare_numbers(!a->bug, !b->bug); /* it came near */
 	order = order ? order : compare_numbers(a->rule, b->rule);
 	order = order ? order : compare_numbers(a->lock_count, b->lock_count);
 	order = order ? order : compare_lists(a->locks, a->lock_count, b->locks, b->lock_count);
 	return order ? order : compare_events(a, b);
+}
+
+static bool has_all(const uint32_t *list, uint32_t count, const struct dt_finding *of)
+{
+	for (uint32_t i = 0; i < of->lock_count; i++) {
+		uint32_t at = 0;
+		while (at < count && list[at] != of->locks[i])
+			at++;
+		if (at == count)
+			return false;
+	}
+	return of->lock_count != 0;
+}
+
+/* A lock-order cycle whose unsafe state was reached is one bug with it; a deadlock that came of the state
+ * says it all. */
+static void relate(struct collection *all)
+{
+	uint32_t bugs = 0;
+
+	for (uint32_t s = 0; s < all->kept.count; s++) {
+		struct dt_finding *state = &all->kept.at[s].finding;
+		const struct dt_matrices *m = &state->matrices;
+		for (uint32_t i = 0; state->rule == DT_RULE_UNSAFE_STATE && i < all->kept.count; i++) {
+			struct dt_finding *other = &all->kept.at[i].finding;
+			if (other->filtered || !has_all(m->resources, m->resource_count, other))
+				continue;
+			if (other->rule == DT_RULE_DEADLOCK || other->rule == DT_RULE_SELF_DEADLOCK) {
+				state->filtered = true;
+				state->reason = DT_REASON_DEADLOCKED;
+			} else if (other->rule == DT_RULE_LOCK_ORDER_CYCLE) {
+				state->bug = state->bug ? state->bug : other->bug ? other->bug : ++bugs;
+				other->bug = state->bug;
+			}
+		}
+	}
 }
 
 static enum dt_err run(const struct dt_check *check, struct dt_facts *facts,
@@ -171,9 +209,10 @@ enum dt_err dt_analyse(struct dt_facts *facts, struct dt_alloc *alloc, const str
 		err = run(dt_checks[i], facts, options, &all, result);
 	if (!err && all.out_of_memory)
 		err = DT_ERR_NOMEM;
+	relate(&all);
 	dt_sort(all.kept.at, all.kept.count, sizeof *all.kept.at, compare_findings, NULL);
 	for (uint32_t i = 0; i < all.kept.count; i++) {
-		if (!err)
+		if (!err && (options->want_filtered || !all.kept.at[i].finding.filtered))
 			sink(context, &all.kept.at[i].finding);
 		alloc->resize(alloc, all.kept.at[i].block, all.kept.at[i].bytes, 0);
 	}

@@ -7,60 +7,19 @@
  * it, so phases and hand over hand are safe. What is released out of order counts as released early, which
  * can only hide a state.
  *
+ * What earlier runs have seen there counts as well; what a thread has declared counts instead.
+ *
  * Only waits without a limit count as wants: a call that tries or gives up does not stay stuck. */
-#include "checks.h"
-#include "idmap.h"
-#include "pairmap.h"
-#include "sort.h"
-#include "vec.h"
+#include <string.h>
 
-enum { THREADS_MAX = 64, RESOURCES_MAX = 64, STEPS_MAX = 20000000, DEPTH_MAX = 64 };
+#include "sort.h"
+#include "states.h"
+
+enum { STEPS_MAX = 20000000, DEPTH_MAX = 64 };
 
 /* How much more of each resource. */
 struct needs {
-	uint32_t at[RESOURCES_MAX];
-};
-
-struct node {
-	uint32_t first_child, next; /* indices + 1 */
-	uint32_t units;             /* the most that was held at once of its semaphore */
-};
-
-/* A state that is to be reported. */
-struct best {
-	uint32_t index, stuck;
-};
-
-/* A thread of the state at hand. */
-struct member {
-	uint32_t thread, acq; /* acq: what it took last and still holds; 0: it has ended */
-	uint32_t first_acq;
-};
-
-struct dt_check_state {
-	struct dt_facts *facts;
-	struct dt_alloc *alloc;
-	dt_finding_sink *sink;
-	void *context;
-	uint64_t steps;
-	bool bounded;
-	DT_VEC(struct node) nodes; /* by index of the acquisition */
-	struct dt_idmap index_of;  /* acquisition id to its index + 1 */
-	struct dt_pairmap said; /* situations: number of its best state */
-	DT_VEC(struct best) bests;
-	/* The state at hand. */
-	const struct dt_state *reached;
-	struct member members[THREADS_MAX];
-	uint32_t member_count;
-	uint32_t resources[RESOURCES_MAX], resource_count;
-	uint32_t total[RESOURCES_MAX];
-	int64_t available[RESOURCES_MAX];
-	uint32_t allocation[THREADS_MAX][RESOURCES_MAX], claim[THREADS_MAX][RESOURCES_MAX];
-	/* What the finding points into. */
-	uint32_t flat_allocation[THREADS_MAX * RESOURCES_MAX], flat_claim[THREADS_MAX * RESOURCES_MAX];
-	uint32_t flat_available[RESOURCES_MAX], threads[THREADS_MAX], stuck[THREADS_MAX];
-	DT_VEC(struct dt_event) events;
-	DT_VEC(uint32_t) holding;
+	uint32_t at[DT_STATE_RESOURCES];
 };
 
 static enum dt_err open_check(struct dt_check_state **out, struct dt_facts *facts, struct dt_alloc *alloc,
@@ -85,6 +44,7 @@ static void close_check(struct dt_check_state *state)
 	struct dt_alloc *alloc = state->alloc;
 
 	dt_vec_fini(&state->nodes, alloc);
+	dt_vec_fini(&state->next_claim, alloc);
 	dt_idmap_fini(&state->index_of, alloc);
 	dt_pairmap_fini(&state->said, alloc);
 	dt_vec_fini(&state->bests, alloc);
@@ -101,13 +61,13 @@ static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t seg
 	return DT_OK;
 }
 
-/* The tree, downwards, and the most units of each node. */
+/* The tree, downwards. */
 static enum dt_err build_tree(struct dt_check_state *state)
 {
 	struct dt_facts *facts = state->facts;
 
 	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
-		struct node *node = dt_vec_push(&state->nodes, state->alloc);
+		struct dt_state_node *node = dt_vec_push(&state->nodes, state->alloc);
 		if (!node ||
 		    !dt_idmap_add(&state->index_of, state->alloc, dt_facts_acq_nth(facts, i)->id, i + 1))
 			return DT_ERR_NOMEM;
@@ -121,11 +81,28 @@ static enum dt_err build_tree(struct dt_check_state *state)
 		state->nodes.at[i].next = state->nodes.at[parent - 1].first_child;
 		state->nodes.at[parent - 1].first_child = i + 1;
 	}
+	return DT_OK;
+}
+
+/* What is known of each node: the most units, and what earlier runs claim. */
+static enum dt_err add_claims(struct dt_check_state *state)
+{
+	struct dt_facts *facts = state->facts;
+
 	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
 		const struct dt_units *units = dt_facts_units_nth(facts, i);
 		uint32_t at = dt_idmap_find(&state->index_of, units->acq);
 		if (at && units->units > state->nodes.at[at - 1].units)
 			state->nodes.at[at - 1].units = units->units;
+	}
+	for (uint32_t i = 0; i < dt_facts_claim_count(facts); i++) {
+		uint32_t at = dt_idmap_find(&state->index_of, dt_facts_claim_nth(facts, i)->acq);
+		uint32_t *next = dt_vec_push(&state->next_claim, state->alloc);
+		if (!next)
+			return DT_ERR_NOMEM;
+		*next = at ? state->nodes.at[at - 1].claims : 0;
+		if (at)
+			state->nodes.at[at - 1].claims = i + 1;
 	}
 	return DT_OK;
 }
@@ -149,15 +126,16 @@ static uint32_t units_there_are(const struct dt_check_state *state, const struct
 	}
 }
 
-/* The number of a lock among the state's resources; RESOURCES_MAX: it is none, or there are too many. */
-static uint32_t resource_of(struct dt_check_state *state, uint32_t lock)
+/* The number of a lock among the state's resources; DT_STATE_RESOURCES: it is none, or there are too many. */
+uint32_t dt_state_resource(struct dt_check_state *state, uint32_t lock)
 {
 	for (uint32_t r = 0; r < state->resource_count; r++)
 		if (state->resources[r] == lock)
 			return r;
 	uint32_t total = units_there_are(state, dt_facts_lock(state->facts, lock));
-	if (!total || state->resource_count == RESOURCES_MAX)
-		return RESOURCES_MAX;
+	state->cut |= total && state->resource_count == DT_STATE_RESOURCES;
+	if (!total || state->resource_count == DT_STATE_RESOURCES)
+		return DT_STATE_RESOURCES;
 	state->resources[state->resource_count] = lock;
 	state->total[state->resource_count] = total;
 	state->available[state->resource_count] = total;
@@ -179,6 +157,7 @@ static void add_wants(struct dt_check_state *state, uint32_t index, uint32_t dep
 	for (uint32_t child = state->nodes.at[index].first_child; child;
 	     child = state->nodes.at[child - 1].next) {
 		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, child - 1);
+		state->cut |= depth == DEPTH_MAX;
 		if (acq->op != DT_OP_ACQUIRE || acq->wait != DT_WAIT_FOREVER || acq->handler ||
 		    depth == DEPTH_MAX)
 			continue;
@@ -186,21 +165,21 @@ static void add_wants(struct dt_check_state *state, uint32_t index, uint32_t dep
 			state->bounded = true;
 			return;
 		}
-		uint32_t r = resource_of(state, acq->lock);
+		uint32_t r = dt_state_resource(state, acq->lock);
 		uint32_t units = units_of(state, acq, state->nodes.at[child - 1].units);
-		if (r < RESOURCES_MAX) {
+		if (r < DT_STATE_RESOURCES) {
 			so_far->at[r] += units;
 			if (so_far->at[r] > most->at[r])
 				most->at[r] = so_far->at[r];
 		}
 		add_wants(state, child - 1, depth + 1, so_far, most);
-		if (r < RESOURCES_MAX)
+		if (r < DT_STATE_RESOURCES)
 			so_far->at[r] -= units;
 	}
 }
 
 /* How many units a thread of the state had by an acquisition. */
-static uint32_t units_had(const struct dt_check_state *state, uint32_t thread, uint32_t acq)
+uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uint32_t acq)
 {
 	for (uint32_t i = 0; i < state->reached->count; i++)
 		if (state->reached->parts[i].thread == thread && state->reached->parts[i].acq == acq)
@@ -208,8 +187,44 @@ static uint32_t units_had(const struct dt_check_state *state, uint32_t thread, u
 	return 1;
 }
 
+static void claim_as_before(struct dt_check_state *state, uint32_t index, struct needs *needs)
+{
+	for (uint32_t i = state->nodes.at[index].claims; i; i = state->next_claim.at[i - 1]) {
+		const struct dt_claim *claim = dt_facts_claim_nth(state->facts, i - 1);
+		uint32_t units = claim->all ? state->member_count : claim->units;
+		uint32_t r = dt_state_resource(state, claim->lock);
+		if (r < DT_STATE_RESOURCES && units > needs->at[r])
+			needs->at[r] = units;
+	}
+}
+
+/* What a thread has of a resource by an acquisition and those before it. */
+static uint32_t has_by(struct dt_check_state *state, uint32_t thread, uint32_t id, uint32_t resource)
+{
+	uint32_t has = 0;
+
+	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
+	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL)
+		if (dt_state_resource(state, acq->lock) == resource)
+			has += units_of(state, acq, dt_state_units(state, thread, acq->id));
+	return has;
+}
+
+static void claim_as_declared(struct dt_check_state *state, uint32_t thread, uint32_t id, struct needs *needs)
+{
+	for (uint32_t i = 0; i < state->reached->count; i++) {
+		const struct dt_state_part *part = &state->reached->parts[i];
+		uint32_t r = part->thread == thread && part->lock ? dt_state_resource(state, part->lock)
+		                                                  : DT_STATE_RESOURCES;
+		if (r == DT_STATE_RESOURCES)
+			continue;
+		uint32_t has = has_by(state, thread, id, r);
+		needs->at[r] = part->units > has ? part->units - has : 0;
+	}
+}
+
 /* What a member may want while it holds the acquisition: more of what it has, and what is below. */
-static void find_needs(struct dt_check_state *state, const struct member *member, uint32_t id,
+static void find_needs(struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
                        struct needs *needs)
 {
 	uint32_t index = dt_idmap_find(&state->index_of, id) - 1;
@@ -219,12 +234,15 @@ static void find_needs(struct dt_check_state *state, const struct member *member
 	for (const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index); acq;
 	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
 		uint32_t all = state->nodes.at[dt_idmap_find(&state->index_of, acq->id) - 1].units;
-		uint32_t had = units_had(state, member->thread, acq->id), r = resource_of(state, acq->lock);
-		if (r < RESOURCES_MAX && all > had)
+		uint32_t had = dt_state_units(state, member->thread, acq->id),
+		         r = dt_state_resource(state, acq->lock);
+		if (r < DT_STATE_RESOURCES && all > had)
 			so_far.at[r] += all - had;
 	}
 	*needs = so_far;
 	add_wants(state, index, 0, &so_far, needs);
+	claim_as_before(state, index, needs);
+	claim_as_declared(state, member->thread, id, needs);
 }
 
 static bool covered(const struct dt_check_state *state, const struct needs *needs)
@@ -241,17 +259,17 @@ static void run_down(struct dt_check_state *state)
 	for (bool moved = true; moved;) {
 		moved = false;
 		for (uint32_t m = 0; m < state->member_count; m++) {
-			struct member *member = &state->members[m];
+			struct dt_state_member *member = &state->members[m];
 			struct needs needs;
 			while (member->acq) {
 				const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq);
 				find_needs(state, member, member->acq, &needs);
 				if (!covered(state, &needs))
 					break;
-				uint32_t r = resource_of(state, acq->lock);
-				if (r < RESOURCES_MAX)
+				uint32_t r = dt_state_resource(state, acq->lock);
+				if (r < DT_STATE_RESOURCES)
 					state->available[r] += units_of(
-					    state, acq, units_had(state, member->thread, member->acq));
+					    state, acq, dt_state_units(state, member->thread, member->acq));
 				member->acq = acq->depth > 1 ? acq->parent : 0;
 				moved = true;
 			}
@@ -265,17 +283,23 @@ static bool list_members(struct dt_check_state *state, const struct dt_state *re
 	state->member_count = 0;
 	for (uint32_t i = 0; i < reached->count; i++) {
 		const struct dt_state_part *part = &reached->parts[i];
+		if (part->lock)
+			continue;
 		const struct dt_acq *acq = dt_facts_acq(state->facts, part->acq);
-		struct member *last = state->member_count ? &state->members[state->member_count - 1] : NULL;
+		struct dt_state_member *last =
+		    state->member_count ? &state->members[state->member_count - 1] : NULL;
 		if (!acq || !acq->depth || !part->units)
 			return false;
 		if (last && last->thread == part->thread) {
 			last->acq = last->first_acq = part->acq;
 			continue;
 		}
-		if (state->member_count == THREADS_MAX)
+		if (state->member_count == DT_STATE_THREADS) {
+			state->cut = true;
 			return false;
-		state->members[state->member_count++] = (struct member){part->thread, part->acq, part->acq};
+		}
+		state->members[state->member_count++] =
+		    (struct dt_state_member){part->thread, part->acq, part->acq};
 	}
 	return state->member_count >= 2;
 }
@@ -290,13 +314,13 @@ static bool take_stock(struct dt_check_state *state, const struct dt_state *reac
 	memset(state->allocation, 0, sizeof state->allocation);
 	memset(state->claim, 0, sizeof state->claim);
 	for (uint32_t m = 0; m < state->member_count; m++) {
-		const struct member *member = &state->members[m];
+		const struct dt_state_member *member = &state->members[m];
 		struct needs needs;
 		for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
 		     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-			uint32_t units = units_of(state, acq, units_had(state, member->thread, acq->id));
-			uint32_t r = resource_of(state, acq->lock);
-			if (r == RESOURCES_MAX)
+			uint32_t units = units_of(state, acq, dt_state_units(state, member->thread, acq->id));
+			uint32_t r = dt_state_resource(state, acq->lock);
+			if (r == DT_STATE_RESOURCES)
 				continue;
 			state->allocation[m][r] += units;
 			state->available[r] -= units;
@@ -311,133 +335,10 @@ static bool take_stock(struct dt_check_state *state, const struct dt_state *reac
 	return true;
 }
 
-static enum dt_err add_event(struct dt_check_state *state, enum dt_event_kind kind, uint32_t thread,
-                             const struct dt_acq *acq, uint32_t holding)
-{
-	struct dt_event *event = dt_vec_push(&state->events, state->alloc);
-
-	if (!event)
-		return DT_ERR_NOMEM;
-	*event = (struct dt_event){.kind = kind,
-	                           .thread = thread,
-	                           .lock = acq->lock,
-	                           .stack = acq->stack,
-	                           .op = DT_OP_ACQUIRE,
-	                           .mode = acq->mode,
-	                           .wait = acq->wait,
-	                           .holding_count = holding};
-	return DT_OK;
-}
-
-static enum dt_err add_held(struct dt_check_state *state, uint32_t thread, const struct dt_acq *acq,
-                            uint32_t *count)
-{
-	enum dt_err err = DT_OK;
-
-	if (acq->depth > 1)
-		err = add_held(state, thread, dt_facts_acq(state->facts, acq->parent), count);
-	uint32_t *held = err ? NULL : dt_vec_push(&state->holding, state->alloc);
-	if (!held)
-		return DT_ERR_NOMEM;
-	*held = acq->lock;
-	++*count;
-	return add_event(state, DT_EVENT_HOLD, thread, acq, 0);
-}
-
-/* The acquisition by which a stuck member may want what is not there: its own again, or one below. */
-static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct member *member)
-{
-	uint32_t index = dt_idmap_find(&state->index_of, member->acq) - 1;
-	const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index);
-	uint32_t r = resource_of(state, acq->lock), child = state->nodes.at[index].first_child;
-
-	uint32_t had = units_had(state, member->thread, member->acq);
-	if (r < RESOURCES_MAX && (int64_t)state->nodes.at[index].units - had > state->available[r])
-		return acq;
-	for (; child; child = state->nodes.at[child - 1].next) {
-		const struct dt_acq *below = dt_facts_acq_nth(state->facts, child - 1);
-		if (below->op == DT_OP_ACQUIRE && below->wait == DT_WAIT_FOREVER)
-			return below;
-	}
-	return acq;
-}
-
-static enum dt_err add_member(struct dt_check_state *state, const struct member *member)
-{
-	uint32_t count = 0;
-	enum dt_err err =
-	    add_held(state, member->thread, dt_facts_acq(state->facts, member->first_acq), &count);
-
-	return err ? err
-	           : add_event(state, DT_EVENT_ACQUIRE, member->thread, wanted_by(state, member), count);
-}
-
-static void flatten(struct dt_check_state *state)
-{
-	uint32_t n = state->resource_count;
-
-	for (uint32_t r = 0; r < n; r++) {
-		int64_t free = state->total[r];
-		for (uint32_t m = 0; m < state->member_count; m++)
-			free -= state->allocation[m][r];
-		state->flat_available[r] = (uint32_t)free;
-	}
-	for (uint32_t m = 0; m < state->member_count; m++) {
-		state->threads[m] = state->members[m].thread;
-		for (uint32_t r = 0; r < n; r++) {
-			state->flat_allocation[m * n + r] = state->allocation[m][r];
-			state->flat_claim[m * n + r] = state->claim[m][r];
-		}
-	}
-}
-
-static enum dt_err say(struct dt_check_state *state)
-{
-	uint32_t stuck = 0, held = 0;
-	enum dt_err err = DT_OK;
-
-	state->events.count = state->holding.count = 0;
-	for (uint32_t m = 0; !err && m < state->member_count; m++) {
-		if (!state->members[m].acq)
-			continue;
-		state->stuck[stuck++] = state->members[m].thread;
-		err = add_member(state, &state->members[m]);
-	}
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < state->events.count; i++) {
-		struct dt_event *event = &state->events.at[i];
-		event->holding = event->holding_count ? state->holding.at + held : NULL;
-		held += event->holding_count;
-	}
-	flatten(state);
-	state->sink(state->context, &(struct dt_finding){
-	                                .rule = DT_RULE_UNSAFE_STATE,
-	                                .level = DT_LEVEL_WARNING,
-	                                .tier = DT_TIER_POSSIBLE,
-	                                .count = 1,
-	                                .locks = state->resources,
-	                                .lock_count = state->resource_count,
-	                                .events = state->events.at,
-	                                .event_count = state->events.count,
-	                                .matrices = {.resource_count = state->resource_count,
-	                                             .thread_count = state->member_count,
-	                                             .stuck_count = stuck,
-	                                             .resources = state->resources,
-	                                             .available = state->flat_available,
-	                                             .threads = state->threads,
-	                                             .allocation = state->flat_allocation,
-	                                             .claim = state->flat_claim,
-	                                             .stuck = state->stuck,
-	                                             .sections = dt_facts_acq_count(state->facts)},
-	                            });
-	return DT_OK;
-}
-
 /* What the stuck threads lack: states of the same resources are one situation. */
 static uint64_t situation(const struct dt_check_state *state)
 {
-	uint32_t lacking[RESOURCES_MAX], count = 0;
+	uint32_t lacking[DT_STATE_RESOURCES], count = 0;
 	uint64_t hash = 1;
 
 	for (uint32_t r = 0; r < state->resource_count; r++)
@@ -452,12 +353,20 @@ static uint64_t situation(const struct dt_check_state *state)
 	return hash | 1;
 }
 
+/* Even if all give back at their end only. */
+static bool is_safe_anyway(struct dt_check_state *state)
+{
+	const struct dt_banker banker = dt_state_flatten(state);
+
+	return dt_banker_stuck(&banker, state->stuck, state->work) == 0;
+}
+
 /* How many of a state's threads are stuck. */
 static uint32_t judge(struct dt_check_state *state, const struct dt_state *reached)
 {
 	uint32_t stuck = 0;
 
-	if (!take_stock(state, reached))
+	if (!take_stock(state, reached) || is_safe_anyway(state))
 		return 0;
 	run_down(state);
 	for (uint32_t m = 0; m < state->member_count; m++)
@@ -472,15 +381,15 @@ static enum dt_err choose(struct dt_check_state *state, uint32_t index, uint32_t
 	uint32_t *known = dt_pairmap_find(&state->said, hash);
 
 	if (known) {
-		struct best *best = &state->bests.at[*known];
+		struct dt_state_best *best = &state->bests.at[*known];
 		if (stuck > best->stuck)
-			*best = (struct best){index, stuck};
+			*best = (struct dt_state_best){index, stuck};
 		return DT_OK;
 	}
-	struct best *best = dt_vec_push(&state->bests, state->alloc);
+	struct dt_state_best *best = dt_vec_push(&state->bests, state->alloc);
 	if (!best || !dt_pairmap_add(&state->said, state->alloc, hash, state->bests.count - 1))
 		return DT_ERR_NOMEM;
-	*best = (struct best){index, stuck};
+	*best = (struct dt_state_best){index, stuck};
 	return DT_OK;
 }
 
@@ -489,6 +398,7 @@ static enum dt_err finish(struct dt_check_state *state)
 	uint32_t count = dt_facts_state_count(state->facts);
 	enum dt_err err = count ? build_tree(state) : DT_OK;
 
+	err = err || !count ? err : add_claims(state);
 	for (uint32_t i = 0; !err && !state->bounded && i < count; i++) {
 		uint32_t stuck = judge(state, dt_facts_state_nth(state->facts, i));
 		if (stuck)
@@ -496,13 +406,13 @@ static enum dt_err finish(struct dt_check_state *state)
 	}
 	for (uint32_t i = 0; !err && i < state->bests.count; i++)
 		if (judge(state, dt_facts_state_nth(state->facts, state->bests.at[i].index)))
-			err = say(state);
+			err = dt_state_tell(state);
 	return err;
 }
 
 static bool bounded(const struct dt_check_state *state)
 {
-	return state->bounded;
+	return state->bounded || state->cut;
 }
 
 const struct dt_check dt_check_states = {

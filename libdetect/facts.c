@@ -77,6 +77,7 @@ void dt_facts_free(struct dt_facts *f)
 	dt_vec_fini(&f->kin, alloc);
 	dt_vec_fini(&f->states, alloc);
 	dt_vec_fini(&f->units, alloc);
+	dt_vec_fini(&f->claims, alloc);
 	dt_vec_fini(&f->races, alloc);
 	dt_vec_fini(&f->unsettled, alloc);
 	dt_vec_fini(&f->pending, alloc);
@@ -156,8 +157,19 @@ TABLE(dt_shared, dt_facts_shared_count, dt_facts_shared_nth, shared)
 TABLE(dt_kin, dt_facts_kin_count, dt_facts_kin_nth, kin)
 TABLE(dt_state, dt_facts_state_count, dt_facts_state_nth, states)
 TABLE(dt_units, dt_facts_units_count, dt_facts_units_nth, units)
+TABLE(dt_claim, dt_facts_claim_count, dt_facts_claim_nth, claims)
 TABLE(dt_incident_fact, dt_facts_incident_count, dt_facts_incident_nth, incidents)
 TABLE(dt_race_fact, dt_facts_race_count, dt_facts_race_nth, races)
+
+enum dt_err dt_facts_add_claim(struct dt_facts *f, const struct dt_claim *claim)
+{
+	struct dt_claim *added = dt_vec_push(&f->claims, f->alloc);
+
+	if (!added)
+		return DT_ERR_NOMEM;
+	*added = *claim;
+	return DT_OK;
+}
 
 uint64_t dt_facts_open_signals(const struct dt_facts *f, const struct dt_acq *acq)
 {

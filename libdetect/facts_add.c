@@ -499,6 +499,11 @@ static enum dt_err add_state(struct dt_facts *f, const void *at, struct dt_rec h
 	(void)head;
 	if (rec.count < 2 || rec.count > (bytes - sizeof rec) / each)
 		return DT_ERR_CORRUPT;
+	for (uint32_t i = 0; i < rec.count; i++) {
+		const struct dt_state_part *part = (const struct dt_state_part *)((const char *)at + sizeof rec) + i;
+		if (!part->acq == !part->lock)
+			return DT_ERR_CORRUPT;
+	}
 	const struct dt_state_part *parts = (const void *)copy_rest(f, (const char *)at + sizeof rec, rec.count * each);
 	struct dt_state *state = parts ? dt_vec_push(&f->states, f->alloc) : NULL;
 	if (!state)

@@ -62,6 +62,7 @@ struct dt_facts {
 	DT_VEC(struct dt_kin) kin;
 	DT_VEC(struct dt_state) states;
 	DT_VEC(struct dt_units) units;
+	DT_VEC(struct dt_claim) claims;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids, signal_set_ids;
 	DT_VEC(struct dt_race_fact) races;
 	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */

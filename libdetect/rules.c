@@ -88,16 +88,24 @@ const struct dt_rule dt_rules[DT_RULES] = {
             .name = "unsafe-state",
             .level = DT_LEVEL_WARNING,
             .summary = "a state was reached from which nothing guarantees that all threads can end",
-            .text = "Several threads held units of counted semaphores, and what they may still ask for before they "
-                    "give anything back is more than was free. In this run somebody was lucky: asked for less, or "
-                    "later. If each asks for all that it was seen to need, the threads named as stuck wait for each "
-                    "other for ever, although no two locks are ever taken in opposite orders.\n"
+            .text = "Several threads held locks or units of semaphores at the same time, and what they may still ask for "
+                    "before they give anything back is more than was free. In this run somebody was lucky: asked for "
+                    "less, or later. If each asks for all that it was seen to need, the threads named as stuck wait for "
+                    "each other for ever. With pools no two locks need ever be taken in opposite orders for that:\n"
                     "\n"
                     "    pool of 3: three workers have one connection each, and each asks for a second one\n"
                     "\n"
                     "The test is the banker's (Dijkstra, \"Cooperating sequential processes\", 1965; Habermann, CACM "
-                    "12(7), 1969), by claims learned in the run: what an acquisition was ever followed by while it was "
-                    "held. What is given back before more is asked for is given back in the test too.\n"
+                    "12(7), 1969), by claims: what an acquisition was ever followed by while it was held, in this run "
+                    "or in those of --claims, or what the program declares (detect_claim in <detect/annotate.h>). What "
+                    "is given back before more is asked for is given back in the test too. How many sections the "
+                    "claims are known from is said; what the program never did in them, nobody knows.\n"
+                    "\n"
+                    "All states of counted semaphores are looked at; of locks alone a sample: when a thread begins to "
+                    "wait, does something for the first time, or is timed. Where a lock-order cycle tells of the same "
+                    "bug the two refer to each other: then the threads were as near to the deadlock as they can be. A "
+                    "semaphore that is posted by threads which did not wait for it is a signal and no resource "
+                    "(--verbose names those).\n"
                     "\n"
                     "How to mend it: take all units at once (one lock around the taking of several is enough), "
                     "give back what is held before asking for more, or have units for one thread more. "
@@ -473,6 +481,7 @@ static const struct {
                                             "wait may always come after its last need"},
     [DT_REASON_APART] = {"apart", "the thread takes the lock in one part of the program and signals in another: nothing "
                                   "shows that it needs the lock before it signals"},
+    [DT_REASON_DEADLOCKED] = {"deadlocked", "the state became an actual deadlock, which is reported"},
     [DT_REASON_OTHER_WAKER] = {"other-waker", "another thread signals too and was not seen to need the lock"},
 };
 

@@ -9,10 +9,12 @@
 
 #include "avoid.h"
 #include "block.h"
+#include "identity.h"
 #include "incident.h"
 #include "note.h"
 #include "options.h"
 #include "seats.h"
+#include "thread.h"
 #include "waitfor.h"
 
 enum { UNIT_PENDING = UINT32_MAX - 1 };
@@ -152,14 +154,36 @@ static bool is_single(const struct shim_held *e)
 	return !shim_section_find(e, &known) && known;
 }
 
+static bool has_declared(const struct shim_thread *t)
+{
+	return t->shown && shim_claims_any(&t->shown->claims);
+}
+
+/* With the seats' lock. */
+static void claim_declared(struct shim_thread *t)
+{
+	for (uint32_t i = 0; i < SHIM_CLAIMS; i++) {
+		const struct shim_claim *claim = &t->shown->claims.at[i];
+		const void *resource = atomic_load(&claim->resource);
+		enum dt_lock_kind kind;
+		uint32_t id = resource && shim_identity_kind(resource, &kind) ? shim_resource_get(resource, kind) : 0;
+		bool grew;
+		if (id)
+			shim_seat_claim(t, id, atomic_load(&claim->units), &grew);
+	}
+}
+
 /* The thread is in a section that counts here, from now on maybe. *late: it was before. With the seats' lock.
  */
 static bool is_in_section(struct shim_thread *t, uint32_t index, const struct shim_held *e, bool *late)
 {
 	*late = false;
 	if (!bottom(t, index)) {
-		uint32_t section = shim_section_load(e);
-		return section && shim_seat_begin(t, e->lock, section);
+		uint32_t section = has_declared(t) ? shim_section_make(e) : shim_section_load(e);
+		if (!section || !shim_seat_begin(t, e->lock, section))
+			return false;
+		claim_declared(t);
+		return true;
 	}
 	return shim_seat_active(t) || (*late = begin_late(t, index));
 }
@@ -170,7 +194,7 @@ static bool request(struct shim_thread *t, uint32_t index, const struct shim_hel
 	uint64_t mask;
 	uint32_t need = DT_AVOID_NEEDS;
 	bool grew = false, late, granted = true;
-	if (!bottom(t, index) && is_single(e))
+	if (!bottom(t, index) && is_single(e) && !has_declared(t))
 		return false;
 	shim_seats_lock(&mask);
 	uint32_t resource = shim_resource_get(e->lock, how & SHIM_HOW_KIND);

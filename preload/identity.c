@@ -406,6 +406,13 @@ uint32_t shim_identity_units_of(const void *sem)
 	return atomic_load_explicit(&slot->is_signal, memory_order_relaxed) ? 0 : slot->units;
 }
 
+bool shim_identity_kind(const void *lock, enum dt_lock_kind *kind)
+{
+	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
+	*kind = slot ? slot->kind : DT_LOCK_SEM;
+	return slot || remembered_units((uintptr_t)lock);
+}
+
 bool shim_identity_origin(const void *lock, struct shim_origin *origin)
 {
 	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;

@@ -286,14 +286,14 @@ uint32_t shim_note_find(uint32_t parent, const struct shim_held *e)
 
 static bool grow_held(struct shim_thread *t)
 {
-	if (t->held != t->block->held + 1)
+	if (t->held != t->shown->held + 1)
 		return false;
 	struct shim_held *more = t->block->held_more;
 	if (!more && !(more = shim_region_map(SHIM_HELD_MAX * sizeof *more, false)))
 		return false;
 	t->block->held_more = more;
 	for (uint32_t i = 0; i <= t->depth; i++)
-		more[i] = t->block->held[i];
+		more[i] = t->shown->held[i];
 	t->held = more + 1;
 	shim_states_moved(t);
 	t->capacity = SHIM_HELD_MAX - 1;

@@ -123,6 +123,7 @@ struct shim_thread {
 	int32_t owner;             /* what glibc writes into a mutex that this thread locks; 0: not known */
 	struct shim_allocation *allocations;  /* ring of the last few */
 	struct shim_thread_block *block;
+	struct shim_shown *shown;  /* what others may read */
 	uint32_t distance, samples, random;
 	struct shim_sample sampled[SHIM_SAMPLES];
 	struct shim_once_call *once;

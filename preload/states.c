@@ -1,7 +1,8 @@
-/* states.c: a table of where the threads keep what they hold. Who looks reads all of it, and again: what did not
- * change in between was there at once. The entries themselves are the hot path's and tell of no change that was
- * undone, so each thread counts those of its counted semaphores beside them; a lock that was released and taken
- * again at the same place between the two looks goes for held. Most sets were met before: those cost one pass. */
+/* states.c: a table of where the threads keep what they hold. Who looks reads all of it, and again: what did
+ * not change in between was there at once. The entries themselves are the hot path's and tell of no change
+ * that was undone, so each thread counts those of its counted semaphores beside them; a lock that was
+ * released and taken again at the same place between the two looks goes for held. Most sets were met before:
+ * those cost one pass. */
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -12,6 +13,7 @@
 #include "process.h"
 #include "region.h"
 #include "states.h"
+#include "thread.h"
 
 enum {
 	CELLS = 1024,
@@ -34,11 +36,12 @@ struct changes {
 };
 
 struct states {
-	_Atomic uint32_t cells, sets;              /* in use */
-	const struct shim_held *_Atomic held[CELLS]; /* NULL: free */
-	_Atomic uint32_t owner[CELLS];             /* thread id */
+	_Atomic uint32_t cells, sets;                    /* in use */
+	const struct shim_held *_Atomic held[CELLS];     /* NULL: free */
+	const struct shim_claims *_Atomic claims[CELLS]; /* NULL: it has declared none */
+	_Atomic uint32_t owner[CELLS];                   /* thread id */
 	struct changes changes[CELLS];
-	_Atomic uint64_t set[SETS];                /* hashes of what was logged */
+	_Atomic uint64_t set[SETS]; /* hashes of what was logged */
 };
 
 static struct states *states;
@@ -64,6 +67,8 @@ void shim_states_thread_begins(struct shim_thread *t)
 		    !atomic_compare_exchange_strong(&states->held[i], &nobodys, t->held))
 			continue;
 		atomic_store(&states->owner[i], t->id);
+		if (shim_claims_any(&t->shown->claims)) /* the child of a fork has them still */
+			atomic_store(&states->claims[i], &t->shown->claims);
 		while (most <= i && !atomic_compare_exchange_weak(&states->cells, &most, i + 1))
 			;
 		t->cell = i + 1;
@@ -82,10 +87,18 @@ void shim_states_moved(struct shim_thread *t)
 		atomic_store(&states->held[t->cell - 1], t->held);
 }
 
-void shim_states_thread_ended(struct shim_thread *t)
+void shim_states_declared(struct shim_thread *t, const struct shim_claims *claims)
 {
 	if (is_shown(t))
+		atomic_store(&states->claims[t->cell - 1], claims);
+}
+
+void shim_states_thread_ended(struct shim_thread *t)
+{
+	if (is_shown(t)) {
+		atomic_store(&states->claims[t->cell - 1], NULL);
 		atomic_store(&states->held[t->cell - 1], NULL);
+	}
 	t->cell = 0;
 }
 
@@ -107,7 +120,20 @@ static uint64_t hash_held(const struct shim_held *held)
 			break;
 		/* The signature has all below in it, but for their units. */
 		uint64_t units = units_by(how) - 1;
-		hash = shim_hash64(hash * units + units + __atomic_load_n(&held[i].signature, __ATOMIC_RELAXED));
+		hash =
+		    shim_hash64(hash * units + units + __atomic_load_n(&held[i].signature, __ATOMIC_RELAXED));
+	}
+	return hash;
+}
+
+static uint64_t hash_claims(const struct shim_claims *claims)
+{
+	uint64_t hash = 0;
+	for (uint32_t i = 0; i < SHIM_CLAIMS; i++) {
+		uint64_t resource =
+		    (uintptr_t)atomic_load_explicit(&claims->at[i].resource, memory_order_relaxed);
+		uint64_t units = atomic_load_explicit(&claims->at[i].units, memory_order_relaxed);
+		hash += resource ? shim_hash64(resource ^ units << 48) : 0;
 	}
 	return hash;
 }
@@ -119,7 +145,9 @@ static uint64_t hash_all(void)
 	uint64_t hash = 0;
 	for (uint32_t i = 0; i < cells; i++) {
 		uint64_t one = hash_held(atomic_load_explicit(&states->held[i], memory_order_acquire));
-		hash += one;
+		const struct shim_claims *claims =
+		    atomic_load_explicit(&states->claims[i], memory_order_relaxed);
+		hash += one && claims ? shim_hash64(one + hash_claims(claims)) : one;
 		holders += one != 0;
 	}
 	return holders > 1 ? hash | 1 : 0;
@@ -165,44 +193,61 @@ struct set {
 	struct dt_state_part parts[PARTS_MAX];
 };
 
-static bool add_part(struct set *set, uint32_t thread, uint32_t acq, uint32_t units)
+static bool add_part(struct set *set, const struct dt_state_part *part)
 {
-	if (!acq || set->count == PARTS_MAX)
+	if ((!part->acq && !part->lock) || set->count == PARTS_MAX)
 		return false;
-	set->parts[set->count++] = (struct dt_state_part){.thread = thread, .acq = acq, .units = units};
+	set->parts[set->count++] = *part;
 	return true;
 }
 
-/* The acquisition that a thread made last and still holds, and those before it of several units. False: too many,
- * or one that is not in the log. */
-static bool add_held(struct set *set, uint32_t thread, const struct shim_held *held)
+/* Of what nobody has ever taken, all is free. */
+static bool add_claims(struct set *set, uint32_t thread, const struct shim_claims *claims)
 {
-	uint32_t acq = 0, units = 0, i = 0;
-	for (; held && i < HELD_MAX; i++) {
-		struct shim_held e = *(const volatile struct shim_held *)&held[i];
+	bool room = true, initialised;
+	for (uint32_t i = 0; claims && i < SHIM_CLAIMS; i++) {
+		const void *resource = atomic_load(&claims->at[i].resource);
+		uint32_t lock = resource ? shim_identity_now(resource, &initialised) : 0;
+		struct dt_state_part part = {thread, 0, atomic_load(&claims->at[i].units), lock};
+		room = room && (!lock || add_part(set, &part));
+	}
+	return room;
+}
+
+/* The acquisition that a thread made last and still holds, and those before it of several units. False: too
+ * many, or one that is not in the log. */
+static bool add_held(struct set *set, uint32_t thread, const struct shim_held *held, uint32_t *depth)
+{
+	struct dt_state_part part = {.thread = thread};
+	for (*depth = 0; held && *depth < HELD_MAX; ++*depth) {
+		struct shim_held e = *(const volatile struct shim_held *)&held[*depth];
 		if (!(e.how & SHIM_HOW_HELD))
 			break;
-		if (units > 1 && !add_part(set, thread, acq, units))
+		if (part.units > 1 && !add_part(set, &part))
 			return false;
-		acq = shim_note_find(acq, &e);
-		units = units_by(e.how);
-		if (!acq)
+		part.acq = shim_note_find(part.acq, &e);
+		part.units = units_by(e.how);
+		if (!part.acq)
 			return false;
 	}
-	return i == 0 || add_part(set, thread, acq, units);
+	return *depth == 0 || add_part(set, &part);
 }
 
 static bool read_all(struct set *set)
 {
 	uint32_t cells = atomic_load(&states->cells);
 	set->count = 0;
-	for (uint32_t i = 0; i < cells; i++)
-		if (!add_held(set, atomic_load(&states->owner[i]), atomic_load(&states->held[i])))
+	for (uint32_t i = 0; i < cells; i++) {
+		uint32_t thread = atomic_load(&states->owner[i]), depth;
+		if (!add_held(set, thread, atomic_load(&states->held[i]), &depth) ||
+		    (depth && !add_claims(set, thread, atomic_load(&states->claims[i]))))
 			return false;
+	}
 	return true;
 }
 
-/* There is a new set, as it looked. One that changes all the time is met again by who changes it. False: it is lost. */
+/* There is a new set, as it looked. One that changes all the time is met again by who changes it. False: it
+ * is lost. */
 static __attribute__((noinline)) bool record(uint32_t most)
 {
 	struct set set;
@@ -236,7 +281,8 @@ void shim_states_got(struct shim_thread *t)
 {
 	if (t->busy || !shim_process_check(t))
 		return;
-	if (is_shown(t)) /* a full barrier: of two that get at the same moment, the one that looks later sees the other */
+	if (is_shown(t)) /* a full barrier: of two that get at the same moment, the one that looks later sees
+	                    the other */
 		atomic_fetch_add(&states->changes[t->cell - 1].count, 1);
 	if (!is_shown(t) || !look(SETS_MOST))
 		shim_log_count(DT_COUNT_STATES_LOST, 1);
@@ -250,7 +296,8 @@ void shim_states_gave(struct shim_thread *t)
 
 void shim_states_look(struct shim_thread *t)
 {
-	if (!t->depth || !is_shown(t) || t->busy || atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 ||
+	if (!t->depth || !is_shown(t) || t->busy ||
+	    atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 ||
 	    (++t->looks > LOOKS_EARLY && t->looks % LOOKS_APART))
 		return;
 	atomic_thread_fence(memory_order_seq_cst);

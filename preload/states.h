@@ -1,16 +1,18 @@
-/* states.h: what threads hold at the same time, for the banker's test afterwards: states are logged, once each.
+/* states.h: what threads hold at the same time, for the banker's test afterwards: states are logged, once
+ * each.
  *
- * Of counted semaphores each is seen, since who takes a unit looks at what all the others hold. Of locks alone it is
- * a sample, that costs their hot path nothing: a thread looks when it begins to wait, when it does what it has not
- * done before, and at the acquisitions that are timed: all of its first ones, then one in so many.
- * Memory: two tables, which the child of a fork finds empty. Threads: any. Failure: too many threads, too many
- * held by one or in one set, no room for one more: states are missing, and those of counted semaphores are counted
- * as lost. */
+ * Of counted semaphores each is seen, since who takes a unit looks at what all the others hold. Of locks
+ * alone it is a sample, that costs their hot path nothing: a thread looks when it begins to wait, when it
+ * does what it has not done before, and at the acquisitions that are timed: all of its first ones, then one
+ * in so many. Memory: two tables, which the child of a fork finds empty. Threads: any. Failure: too many
+ * threads, too many held by one or in one set, no room for one more: states are missing, and those of counted
+ * semaphores are counted as lost. */
 #ifndef SHIM_STATES_H
 #define SHIM_STATES_H
 
 #include <stdbool.h>
 
+#include "declare.h"
 #include "shim.h"
 
 bool shim_states_open(void);
@@ -21,6 +23,8 @@ void shim_states_thread_begins(struct shim_thread *t);
 void shim_states_moved(struct shim_thread *t);
 void shim_states_thread_ended(struct shim_thread *t);
 
+/* It has declared claims. */
+void shim_states_declared(struct shim_thread *t, const struct shim_claims *claims);
 /* A unit of a semaphore of several was got, or one was given back: the held stack says so already. */
 void shim_states_got(struct shim_thread *t);
 void shim_states_gave(struct shim_thread *t);

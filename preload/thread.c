@@ -90,9 +90,13 @@ static struct shim_thread_block *block_pop(void)
 			return block;
 	}
 	struct shim_thread_block *blocks = shim_region_map(BLOCKS_A_REGION * sizeof *blocks, true);
-	for (int i = 1; blocks && i < BLOCKS_A_REGION; i++)
-		block_push(&blocks[i]);
-	return blocks;
+	struct shim_shown *shown = blocks ? shim_region_map(BLOCKS_A_REGION * sizeof *shown, false) : NULL;
+	for (int i = 0; shown && i < BLOCKS_A_REGION; i++) {
+		blocks[i].shown = &shown[i];
+		if (i > 0)
+			block_push(&blocks[i]);
+	}
+	return shown ? blocks : NULL;
 }
 
 static uint64_t salt_of(uint32_t segment)
@@ -221,7 +225,9 @@ void shim_thread_register(struct shim_thread *t)
 	t->segment = prepared ? start->segment : segment_new(t->id, 0);
 	t->signals = (uint16_t)((t->signals & SHIM_SIGNALS_HANDLER) | SHIM_SIGNALS_OPEN_UNKNOWN << SHIM_SIGNALS_OPEN_SHIFT);
 	shim_salt_renew(t);
-	/* In the child of a fork: the stack is the same, the log is another. */
+	/* In the child of a fork: the stack is the same, the log is another, and the block was wiped. */
+	if (t->block)
+		t->block->shown = t->shown;
 	for (uint32_t i = 0; i < t->depth; i++)
 		t->held[i].acq = 0;
 	handle_is(pthread_self(), t->id);
@@ -306,9 +312,9 @@ static void equip(struct shim_thread *t, struct shim_thread_block *block)
 	t->tags = block->tags;
 	t->tag_mask = (uint32_t)(sizeof block->tags / sizeof *block->tags) - 1;
 	t->sample = 1;
-	memset(block->held, 0, sizeof block->held);
-	block->held[0].how = SHIM_HOW_HELD;
-	t->held = block->held + 1;
+	t->shown = block->shown;
+	*t->shown = (struct shim_shown){.held = {{.how = SHIM_HOW_HELD}}};
+	t->held = t->shown->held + 1;
 	t->stack_top = find_stack_top();
 	shim_unwind_set_stack((uintptr_t)__builtin_frame_address(0), t->stack_top);
 }

@@ -1,7 +1,7 @@
 /* thread.h: threads and their must-happen-before segments.
  *
- * Memory: what a thread holds, its remembered contexts and tags lie in a block that the next thread takes over;
- * others may read it at any time, since it is never unmapped.
+ * Memory: a thread's remembered contexts and tags lie in a block that the next thread takes over. What it holds and
+ * has declared lies apart, where the child of a fork has it still; others may read it, since it is never unmapped.
  * Threads: a struct shim_thread belongs to its own; the block list and the segment numbers are
  * lock-free. Failure: without memory a thread is not observed. */
 #ifndef SHIM_THREAD_H
@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "declare.h"
 #include "shim.h"
 
 struct shim_start {
@@ -20,10 +21,15 @@ struct shim_start {
 	_Atomic uint32_t handover; /* who may look at the creator's pthread_t: thread.c */
 };
 
+struct shim_shown {
+	_Alignas(64) struct shim_held held[1 + SHIM_HELD_INLINE]; /* the first holds nothing */
+	struct shim_claims claims;
+};
+
 struct shim_thread_block {
 	struct shim_thread_block *next;
 	struct shim_start start;
-	_Alignas(64) struct shim_held held[1 + SHIM_HELD_INLINE];  /* the first holds nothing */
+	struct shim_shown *shown;
 	struct shim_context contexts[SHIM_CONTEXTS];
 	struct shim_context handler_contexts[SHIM_CONTEXTS];  /* of handlers: what they interrupt may be using its own */
 	struct shim_allocation allocations[SHIM_ALLOCATIONS];

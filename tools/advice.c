@@ -219,6 +219,15 @@ static const char *handler_advice(struct arena *arena, const struct report_findi
 	                    event->handler, lock_name(finding, event->lock));
 }
 
+/* Some of it are semaphores, which there can be several units of. */
+static bool has_units(const struct report_finding *finding)
+{
+	for (size_t i = 0; i < finding->cycle_lock_count; i++)
+		if (strcmp(finding->locks[i].kind, "sem") == 0)
+			return true;
+	return false;
+}
+
 static const char *state_message(struct arena *arena, const struct report_finding *finding)
 {
 	const struct report_matrices *m = &finding->matrices;
@@ -230,14 +239,16 @@ static const char *state_message(struct arena *arena, const struct report_findin
 		list = arena_printf(arena, "%s%s%s", list, between, advice_thread(arena, thread ? thread : &unknown));
 	}
 	return arena_printf(arena,
-	                    "unsafe state: %s hold units of %s and may each ask for more than is free before giving any "
+	                    "unsafe state: %s hold %s%s and may each ask for more than is free before giving any "
 	                    "back: then none of them goes on",
-	                    *list ? list : "threads", advice_locks(arena, finding));
+	                    *list ? list : "threads", has_units(finding) ? "units of " : "",
+	                    advice_locks(arena, finding));
 }
 
 static const char *state_advice(struct arena *arena, const struct report_finding *finding)
 {
-	(void)finding;
+	if (!has_units(finding))
+		return "Take these locks in one order everywhere; detect run --avoid keeps the program out of such states.";
 	return arena_printf(arena, "Take all units at once, give back what is held before asking for more, or have units "
 	                           "for one thread more; detect run --avoid keeps the program out of such states.");
 }

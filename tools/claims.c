@@ -1,5 +1,6 @@
 /* claims.c: each node of the acquisition tree tells that the section of its root needed its lock: rows of
- * (section, resource, units), sorted and folded. Locks and stacks go by names that hold in another run. */
+ * (section, resource, units), sorted and folded. Locks and stacks go by names that hold in another run
+ * (claims_names.c). */
 #include "claims.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <detect/log_read.h>
 
 #include "arena.h"
+#include "claims_names.h"
 #include "say.h"
 
 struct row {
@@ -32,56 +34,6 @@ struct claims {
 	struct dt_claims_resource *resources; /* by name */
 	size_t resource_count;
 };
-
-static uint64_t module_name(const struct dt_module *module)
-{
-	return dt_claims_module(module->build_id, module->build_id_bytes, module->path, strlen(module->path));
-}
-
-/* As the shim does (preload/sections.c). */
-static uint64_t stack_name(const struct dt_facts *facts, uint32_t id)
-{
-	const struct dt_stack *stack = dt_facts_stack(facts, id);
-	uint64_t hash = DT_CLAIMS_STACK;
-
-	for (uint32_t i = 0; stack && i < stack->count && i < DT_CLAIMS_FRAMES; i++) {
-		uint64_t pc = stack->pc[i] - 1;
-		const struct dt_module *module = dt_facts_module_at(facts, pc, stack->order);
-		hash = module ? dt_claims_name(DT_CLAIMS_STACK, hash ^ module_name(module), pc - module->bias)
-		              : dt_claims_mix(hash, 0);
-	}
-	return hash | 1;
-}
-
-static bool is_resource(const struct dt_lock *lock)
-{
-	switch (lock->kind) {
-	case DT_LOCK_MUTEX:
-	case DT_LOCK_RWLOCK:
-	case DT_LOCK_SPIN:
-		return !(lock->flags & DT_LOCK_CLASS);
-	case DT_LOCK_SEM:
-		return lock->units && !lock->signal;
-	default:
-		return false;
-	}
-}
-
-/* 0: it has none that holds in another run. */
-static uint64_t lock_name(const struct dt_facts *facts, const struct dt_lock *lock, bool *global)
-{
-	const struct dt_module *module = dt_facts_module_at(facts, lock->address, lock->order);
-
-	*global = module != NULL;
-	if (!is_resource(lock))
-		return 0;
-	if (module)
-		return dt_claims_name(DT_CLAIMS_GLOBAL, module_name(module), lock->address - module->bias);
-	if (lock->alloc_stack)
-		return dt_claims_name(DT_CLAIMS_HEAP, stack_name(facts, lock->alloc_stack),
-		                      lock->address - lock->block);
-	return lock->init_stack ? dt_claims_name(DT_CLAIMS_MADE, stack_name(facts, lock->init_stack), 0) : 0;
-}
 
 static void add_resource(struct claims *claims, const struct row *row, const struct dt_lock *lock)
 {
@@ -117,7 +69,7 @@ static bool add_edges(struct claims *claims, const struct dt_facts *facts, const
 	for (const struct dt_acq *at = dt_facts_acq(facts, acq->parent); at;
 	     at = dt_facts_acq(facts, at->parent)) {
 		const struct dt_lock *lock = dt_facts_lock(facts, at->lock);
-		uint64_t from = lock ? lock_name(facts, lock, &global) : 0;
+		uint64_t from = lock ? claims_lock_name(facts, lock, &global) : 0;
 		if (!from)
 			continue;
 		nested = nested || from == to;
@@ -141,9 +93,9 @@ static void add_acq(struct claims *claims, const struct dt_facts *facts, const s
 	if (!lock || !first)
 		return;
 	struct row row = {
-	    .stack = stack_name(facts, root->stack),
-	    .first = lock_name(facts, first, &first_global),
-	    .resource = lock_name(facts, lock, &global),
+	    .stack = claims_stack_name(facts, root->stack),
+	    .first = claims_lock_name(facts, first, &first_global),
+	    .resource = claims_lock_name(facts, lock, &global),
 	    .units = units ? units : units_of(acq, lock),
 	    .kind = lock->kind,
 	};

@@ -55,6 +55,7 @@ static int run(int argc, char **argv)
 	    .prefer_writer = arguments.options.prefer_writer,
 	    .want_filtered = arguments.options.verbose,
 	    .want_graph = options_want_graph(&arguments.options),
+	    .claims = &arguments.options.claims,
 	};
 	options_open_progress(&arguments.options);
 	struct report_builder *builder = report_open(&settings);

@@ -24,7 +24,6 @@ enum {
 	KEY_LONG_WAIT,
 	KEY_LOCK_TIMEOUT,
 	KEY_AVOID,
-	KEY_CLAIMS,
 	KEY_AVOID_PATIENCE,
 	KEY_STACK_DEPTH,
 	KEY_HALT_ON_ERROR,
@@ -45,8 +44,6 @@ static const struct argp_option rows[] = {
     {"avoid", KEY_AVOID, "claims|cycles", OPTION_ARG_OPTIONAL,
      "Keep the program out of deadlocks: hold a thread back while a grant would lead to an unsafe state, by what "
      "its sections claim; or, with cycles, only where locks are on known lock-order cycles", 0},
-    {"claims", KEY_CLAIMS, "LOG", 0,
-     "With --avoid: what sections need, from the log or folder of an earlier run; can be given again", 0},
     {"avoid-patience", KEY_AVOID_PATIENCE, "MS", 0, "Hold a thread back no longer than that (2000)", 0},
     {"children", KEY_CHILDREN, "yes|no", 0, "Follow fork and exec (yes)", 0},
     {"trace-children", 0, NULL, OPTION_ALIAS, NULL, 0},
@@ -67,7 +64,6 @@ struct run_arguments {
 	const char *output;
 	const char *on_deadlock;
 	const char *avoid; /* NULL: not asked for */
-	struct log_set claims;
 	char **program_argv;
 };
 
@@ -90,7 +86,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	    NULL};
 	static const char *const avoid_modes[] = {"claims", "cycles", NULL};
 	struct run_arguments *arguments = state->input;
-	char *why;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -130,11 +125,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
 			options_word("--avoid", value, avoid_modes);
 		arguments->avoid = value ? value : "claims";
 		return 0;
-	case KEY_CLAIMS:
-		why = logs_add(&arguments->claims, value);
-		if (why)
-			say_usage("--claims: %s", why);
-		return 0;
 	case KEY_AVOID_PATIENCE:
 		options_number("--avoid-patience", value, 1, 1UL << 31);
 		shim_options_set(&arguments->shim, "avoid_patience", value);
@@ -152,9 +142,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
-		if (arguments->claims.count && !arguments->avoid)
-			say_usage("--claims is for --avoid, which is not given");
-		if (!arguments->claims.count && arguments->avoid && strcmp(arguments->avoid, "cycles") == 0)
+		if (!arguments->options.claims.count && arguments->avoid && strcmp(arguments->avoid, "cycles") == 0)
 			say_usage("--avoid=cycles needs to know the cycles: --claims=LOG of an earlier run");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
@@ -169,10 +157,10 @@ static void direct_avoidance(struct run_arguments *arguments, const struct log_d
 	struct claims_summary summary;
 
 	shim_options_set(&arguments->shim, "avoid", arguments->avoid);
-	if (!arguments->claims.count)
+	if (!arguments->options.claims.count)
 		return;
 	char *path = must_printf("%s/%s", dir->path, DT_CLAIMS_NAME);
-	char *why = claims_write(&arguments->claims, strcmp(arguments->avoid, "cycles") == 0, path, &summary);
+	char *why = claims_write(&arguments->options.claims, strcmp(arguments->avoid, "cycles") == 0, path, &summary);
 	if (why)
 		say_usage("--claims: %s", why);
 	if (arguments->options.verbose)
@@ -233,6 +221,7 @@ static int report_run(struct run_arguments *arguments, struct log_dir *dir, stru
 	    .prefer_writer = arguments->options.prefer_writer,
 	    .want_filtered = arguments->options.verbose,
 	    .want_graph = options_want_graph(&arguments->options),
+	    .claims = &arguments->options.claims,
 	    .check_live = true,
 	    .child_pid = child->pid,
 	    .child_wait_status = child->wait_status,
@@ -308,7 +297,6 @@ static int run(int argc, char **argv)
 	int status;
 
 	options_init(&arguments.options);
-	logs_open(&arguments.claims);
 	shim_options_init(&arguments.shim);
 	options_parse(&argp, argc, argv, ARGP_IN_ORDER, &arguments);
 	program_find(&program, arguments.program_argv[0]);
@@ -320,7 +308,6 @@ static int run(int argc, char **argv)
 	program_close(&program);
 	shim_options_close(&arguments.shim);
 	options_close(&arguments.options);
-	logs_close(&arguments.claims);
 	return status;
 }
 

@@ -169,6 +169,7 @@ static json_t *matrices_object(const struct report_matrices *m)
 		json_put(thread, "allocation", numbers(allocation, m->resource_count));
 		json_put(thread, "claim", numbers(claim, m->resource_count));
 		json_put(thread, "need", need);
+		json_put(thread, "sections", json_integer(m->sections[t]));
 		json_push(threads, thread);
 	}
 	json_put(state, "resources", numbers(m->resources, m->resource_count));
@@ -211,6 +212,8 @@ json_t *emit_json_finding(struct arena *arena, const struct report *report,
 	json_put(object, "tier", json_string(tiers[finding->tier]));
 	json_put(object, "pid", json_integer(report->processes[finding->process].pid));
 	json_put(object, "fingerprint", json_string(finding->fingerprint));
+	if (finding->related)
+		json_put(object, "related", json_string(finding->related));
 	json_put(object, "message", json_text(arena, finding->message));
 	json_put(object, "advice", json_text(arena, finding->advice));
 	json_put(object, "reason",

@@ -229,14 +229,28 @@ static void begin(struct emit *emit)
 	emit->state = state;
 }
 
+/* What the claims were learned from: "safe" is not promised on thin evidence. */
+static void print_known(const struct emit *emit, const struct report_finding *found)
+{
+	const struct report_matrices *m = &found->matrices;
+	uint32_t least = UINT32_MAX;
+
+	for (size_t t = 0; t < m->thread_count; t++)
+		least = m->sections[t] < least ? m->sections[t] : least;
+	fprintf(emit->out, "  What each may need is known from %u section%s or more of its kind:\n", least,
+	        least == 1 ? "" : "s");
+}
+
 /* The banker's table: a row a thread, a column a resource. */
 static void print_matrices(const struct emit *emit, const struct report_finding *found)
 {
 	struct text_state *state = emit->state;
 	const struct report_matrices *m = &found->matrices;
 
-	if (m->resource_count)
-		fputc('\n', emit->out);
+	if (!m->resource_count)
+		return;
+	fputc('\n', emit->out);
+	print_known(emit, found);
 	for (size_t r = 0; r < m->resource_count; r++) {
 		const struct report_lock *lock = model_lock(found, m->resources[r]);
 		fputs("  ", emit->out);
@@ -265,6 +279,12 @@ static void print_whole(const struct emit *emit, const struct report_finding *fo
 	painted(emit, BOLD, "What to change:");
 	fputc(' ', emit->out);
 	safe_print(emit->out, found->advice);
+	if (found->related)
+		fprintf(emit->out, "\n  %s%s.",
+		        found->rule->id == DT_RULE_UNSAFE_STATE
+		            ? "The same bug as the lock-order cycle "
+		            : "The threads came as near as they can: they held all of this at once; see unsafe state ",
+		        found->related);
 	fprintf(emit->out, "\n  Fingerprint %s; see `detect explain %s`.\n\n", found->fingerprint,
 	        found->rule->name);
 }

@@ -144,6 +144,7 @@ static void copy_matrices(struct arena *arena, struct report_matrices *to, const
 	    .resources = copy_numbers(arena, from->resources, from->resource_count),
 	    .available = copy_numbers(arena, from->available, from->resource_count),
 	    .threads = copy_numbers(arena, from->threads, from->thread_count),
+	    .sections = copy_numbers(arena, from->sections, from->thread_count),
 	    .allocation = copy_numbers(arena, from->allocation, cells),
 	    .claim = copy_numbers(arena, from->claim, cells),
 	    .stuck = copy_numbers(arena, from->stuck, from->stuck_count),
@@ -172,6 +173,7 @@ struct report_finding finding_resolve_translated(struct resolve *resolve, struct
 	    .cut = found->cut,
 	    .time_ns = found->time_ns,
 	    .count = found->count ? found->count : 1,
+	    .bug = found->bug,
 	    .event_count = found->event_count,
 	};
 

@@ -188,6 +188,8 @@ json_t *finding_json_write(struct arena *arena, const struct report_finding *fin
 	json_put(object, "time", number(finding->time_ns));
 	json_put(object, "count", number(finding->count));
 	json_put(object, "fingerprint", json_text(arena, finding->fingerprint));
+	if (finding->related)
+		json_put(object, "related", json_text(arena, finding->related));
 	json_put(object, "message", json_text(arena, finding->message));
 	json_put(object, "advice", json_text(arena, finding->advice));
 	json_put(object, "cycle_locks", number(finding->cycle_lock_count));
@@ -339,6 +341,7 @@ bool finding_json_read(struct arena *arena, const json_t *json, struct report_fi
 	    .time_ns = number_at(json, "time"),
 	    .count = number_at(json, "count"),
 	    .fingerprint = or_unknown(text_at(arena, json, "fingerprint")),
+	    .related = text_at(arena, json, "related"),
 	    .message = or_unknown(text_at(arena, json, "message")),
 	    .advice = or_unknown(text_at(arena, json, "advice")),
 	};

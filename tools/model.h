@@ -94,6 +94,7 @@ struct report_process {
 struct report_matrices {
 	size_t resource_count, thread_count, stuck_count;
 	const uint32_t *resources, *available, *threads, *allocation, *claim, *stuck;
+	const uint32_t *sections; /* by thread: how often a section was seen to begin as its did, about */
 };
 
 struct report_finding {
@@ -114,6 +115,8 @@ struct report_finding {
 	uint64_t count;
 	size_t run_count; /* merged facts: runs that show all of it; 0: none alone does, or there was one */
 	const char *fingerprint;
+	uint32_t bug;            /* as in dt_finding, until the process's findings are all there */
+	const char *related;     /* fingerprint of a finding that tells of the same bug; NULL: of none */
 	const struct report_memory *memory; /* races; NULL: none */
 	const char *message;       /* one sentence */
 	const char *advice;        /* what to change */

@@ -23,7 +23,8 @@ enum {
 	KEY_XML,
 	KEY_XML_FILE,
 	KEY_GEN_SUPPRESSIONS,
-	KEY_DEFAULT_SUPPRESSIONS
+	KEY_DEFAULT_SUPPRESSIONS,
+	KEY_CLAIMS
 };
 
 static const struct argp_option rows[] = {
@@ -49,6 +50,9 @@ static const struct argp_option rows[] = {
      1},
     {"strip-path-prefix", 0, NULL, OPTION_ALIAS, NULL, 1},
     {"fullpath-after", 0, NULL, OPTION_ALIAS, NULL, 1},
+    {"claims", KEY_CLAIMS, "LOG", 0,
+     "What threads may come to need, by the log or folder of an earlier run, for unsafe states (with run --avoid: to avoid "
+     "them); can be given again", 1},
     {"verbose", 'v', NULL, 0, "Also what was filtered, and why; what is known; unused suppressions", 1},
     {"quiet", 'q', NULL, 0, "No summary line when there is no finding", 1},
     {"color", KEY_COLOUR, "WHEN", OPTION_ARG_OPTIONAL, "Colour in text: auto (default), always, never", 1},
@@ -175,6 +179,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_GEN_SUPPRESSIONS:
 		options->gen_suppressions = value ? value : "all";
 		return 0;
+	case KEY_CLAIMS:
+		why = logs_add(&options->claims, value);
+		if (why)
+			say_usage("--claims: %s", why);
+		return 0;
 	case KEY_BASELINE:
 		if (!options->baseline)
 			options->baseline = baseline_open();
@@ -226,11 +235,13 @@ void options_init(struct report_options *options)
 	    .colour = "auto",
 	    .suppressions = suppress_open(),
 	};
+	logs_open(&options->claims);
 }
 
 void options_close(struct report_options *options)
 {
 	outputs_close(&options->outputs);
+	logs_close(&options->claims);
 	suppress_close(options->suppressions);
 	baseline_close(options->baseline);
 }

@@ -11,6 +11,7 @@
 
 #include "baseline.h"
 #include "emit.h"
+#include "logs.h"
 #include "outputs.h"
 #include "report.h"
 #include "suppress.h"
@@ -33,6 +34,7 @@ struct report_options {
 	const char *source_root; /* NULL: source_open's default */
 	const char *colour;      /* "auto", "always", "never" */
 	bool verbose, quiet, prefer_writer;
+	struct log_set claims; /* of earlier runs */
 	struct suppressions *suppressions;
 	bool no_default_suppressions;
 	const char *gen_suppressions; /* NULL: none; "yes", "all": behind the report; else a file: */

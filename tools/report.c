@@ -12,10 +12,12 @@
 #include <uthash.h>
 
 #include "between.h"
+#include "claims_before.h"
 #include "contention.h"
 #include "endings.h"
 #include "finding.h"
 #include "notices.h"
+#include "names.h"
 #include "order.h"
 #include "progress.h"
 #include "say.h"
@@ -35,6 +37,8 @@ struct report_builder {
 	struct resolve *resolve; /* of the log that is being added */
 	struct peers *peers;     /* other processes that findings are about */
 	struct between *between;
+	struct claims_before *claims; /* NULL: none */
+	bool has_bugs; /* of the log: findings that tell of one bug */
 };
 
 struct report_builder *report_open(const struct report_settings *settings)
@@ -47,6 +51,8 @@ struct report_builder *report_open(const struct report_settings *settings)
 		say_out_of_memory();
 	builder->peers = peers_open(NULL, builder->symbols, builder->arena);
 	builder->between = between_open();
+	if (settings->claims && settings->claims->count)
+		builder->claims = claims_before_open(settings->claims);
 	return builder;
 }
 
@@ -55,6 +61,7 @@ void report_close(struct report_builder *builder)
 	if (!builder)
 		return;
 	HASH_CLEAR(hh, builder->merged);
+	claims_before_close(builder->claims);
 	peers_close(builder->peers);
 	between_close(builder->between);
 	symbols_close(builder->symbols);
@@ -184,7 +191,36 @@ static void merge_finding(void *context, const struct dt_finding *found)
 	progress_show("names and lines of finding", HASH_COUNT(builder->merged) + 1, 0, NULL);
 	struct report_finding finding = finding_resolve(builder->resolve, builder->peers, found);
 	finding.process = builder->report.process_count - 1;
+	builder->has_bugs |= finding.bug != 0;
 	report_add_finding(builder, &finding);
+}
+
+/* Findings of the process at hand that tell of one bug refer to each other. */
+static void relate(struct report_builder *builder, size_t process)
+{
+	struct merged *one, *other;
+
+	for (one = builder->merged; one; one = one->hh.next) {
+		if (!one->finding.bug || one->finding.process != process)
+			continue;
+		for (other = builder->merged; other; other = other->hh.next)
+			if (other != one && other->finding.bug == one->finding.bug && other->finding.process == process &&
+			    other->finding.rule != one->finding.rule)
+				one->finding.related = other->finding.fingerprint;
+	}
+}
+
+/* Semaphores that the banker's test leaves out. */
+static void say_signals(struct report_builder *builder, const struct dt_facts *facts, const char *who)
+{
+	for (uint32_t i = 0; builder->settings.want_filtered && i < dt_facts_lock_count(facts); i++) {
+		const struct dt_lock *lock = dt_facts_lock_nth(facts, i);
+		if (lock->kind == DT_LOCK_SEM && lock->signal && lock->units > 1)
+			add_remark(builder, arena_printf(builder->arena,
+			                                 "%s: `%s` is posted by threads that have not waited for it: a signal, "
+			                                 "no resource of %u units; not in unsafe states",
+			                                 who, names_lock(builder->resolve, lock->id).name, lock->units));
+	}
 }
 
 static void analyse(struct report_builder *builder, struct dt_facts *facts, const char *who)
@@ -198,6 +234,10 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 	builder->resolve = resolve_open(facts, builder->symbols, builder->arena);
 	if (dt_analyse(facts, &dt_alloc_libc, &options, merge_finding, builder, &analysis) != DT_OK)
 		say_out_of_memory();
+	say_signals(builder, facts, who);
+	if (builder->has_bugs)
+		relate(builder, builder->report.process_count - 1);
+	builder->has_bugs = false;
 	if (builder->settings.want_graph) {
 		order_add(&builder->report.graph, builder->resolve, builder->report.process_count - 1);
 		contention_add(&builder->report, builder->resolve, builder->report.process_count - 1);
@@ -231,6 +271,8 @@ static void add_log(struct report_builder *builder, const struct log_file *log)
 	const char *who = arena_printf(builder->arena, "%s (pid %d)", process->program, process->pid);
 	notices_of_facts(facts, who, builder->arena, add_notice, builder);
 	between_note(builder->between, facts);
+	if (builder->claims)
+		claims_before_add(builder->claims, facts);
 	analyse(builder, facts, who);
 	dt_facts_free(facts);
 }

@@ -16,6 +16,7 @@ struct report_settings {
 	bool prefer_writer;
 	bool want_filtered; /* also the candidates that fell to a filter */
 	bool want_graph;    /* the lock-order graph and contention too: names for all locks cost time */
+	const struct log_set *claims; /* of earlier runs; NULL: none */
 	bool check_live;    /* the processes ran on this machine just now: see whether they still do */
 	int32_t child_pid;  /* the process that `detect run` started, and what waitpid said; 0: none */
 	int child_wait_status;

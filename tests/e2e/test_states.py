@@ -1,17 +1,24 @@
 """Unsafe states of counted semaphores, reached and not: each with a twin."""
 import subprocess
+import tempfile
 import unittest
 
 from detect_e2e import DETECT, PROGRAMS, run_detect
 
-UNSAFE = {"pool-two": 2, "pool-three": 3, "pool-five": 5, "two-pools": 4, "textbook-unsafe": 5}
+UNSAFE = {"pool-two": 2, "pool-three": 3, "pool-five": 5, "two-pools": 4, "textbook-unsafe": 5,
+          "declared-two": 3, "taken-back": 3}
 SAFE = ("pool-two-safe", "pool-three-safe", "pool-five-safe", "two-pools-safe", "two-pools-one-way", "never-second",
-        "phases", "trying", "gate", "signals", "textbook-safe")
+        "phases", "trying", "gate", "signals", "textbook-safe", "declared-one", "declared-two-safe", "promised")
+UNSAFE_LOCKS = {"crossed": 2, "crossed-first": 2, "around": 3, "reader-and-writer": 2, "last-unit": 2}
+SAFE_LOCKS = ("same-way", "tried", "around-two-met", "reader-and-reader", "spare-unit")
 
 
 class States(unittest.TestCase):
-    def found(self, case):
-        return [f for f in run_detect("states", case, timeout=30).report["findings"] if f["rule"] == "unsafe-state"]
+    def findings(self, program, case, *options):
+        return run_detect(program, case, *options, timeout=30).report["findings"]
+
+    def found(self, case, program="states"):
+        return [f for f in self.findings(program, case) if f["rule"] == "unsafe-state"]
 
     def test_unsafe(self):
         for case, threads in UNSAFE.items():
@@ -46,6 +53,49 @@ class States(unittest.TestCase):
         for case in SAFE:
             with self.subTest(case=case):
                 self.assertEqual(self.found(case), [])
+
+    def test_locks(self):
+        """The cycle of the same locks comes first, and the two refer to each other."""
+        for case, threads in UNSAFE_LOCKS.items():
+            with self.subTest(case=case):
+                cycle, state = self.findings("states_locks", case)
+                self.assertEqual([cycle["rule"], state["rule"]], ["lock-order-cycle", "unsafe-state"])
+                self.assertEqual([cycle["related"], state["related"]], [state["fingerprint"], cycle["fingerprint"]])
+                self.assertEqual(len(state["state"]["stuck"]), threads)
+                self.check(state, state["state"])
+
+    def test_locks_safe(self):
+        for case in SAFE_LOCKS:
+            with self.subTest(case=case):
+                found = self.findings("states_locks", case)
+                self.assertNotIn("unsafe-state", [f["rule"] for f in found])
+                self.assertFalse([f for f in found if "related" in f])
+
+    def test_claims_of_another_run(self):
+        """What nobody did in this run, but in that one."""
+        with tempfile.TemporaryDirectory() as folder:
+            for case in ("pool-three", "pool-three-one-each"):
+                subprocess.run([DETECT, "run", "-q", "-o", f"{folder}/{case}", "--", PROGRAMS / "states", case],
+                               stderr=subprocess.DEVNULL)
+            other, this = f"{folder}/pool-three", f"{folder}/pool-three-one-each"
+            for claims, status in ((this, 0), (other, 66)):
+                done = subprocess.run([DETECT, "report", f"--claims={claims}", this], stdout=subprocess.PIPE, text=True)
+                self.assertEqual(done.returncode, status, claims)
+                self.assertEqual("allocation 1, claim 2, need 1" in done.stdout, status != 0)
+            done = subprocess.run([DETECT, "run", f"--claims={other}", "--", PROGRAMS / "states", "pool-three-one-each"],
+                                  stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 66)
+            self.assertIn("WARNING: unsafe-state", done.stderr)
+
+    def test_signals_are_named(self):
+        done = subprocess.run([DETECT, "run", "--verbose", "--", PROGRAMS / "states", "signals"], stderr=subprocess.PIPE,
+                              text=True)
+        self.assertIn("`pool` is posted by threads that have not waited for it: a signal, no resource of 2 units",
+                      done.stderr)
+
+    def test_how_well_known(self):
+        (finding,) = self.found("pool-three")
+        self.assertEqual([thread["sections"] for thread in finding["state"]["threads"]], [6, 6, 6])
 
     def test_text(self):
         done = subprocess.run([DETECT, "run", "--", PROGRAMS / "states", "pool-three"], stderr=subprocess.PIPE, text=True)

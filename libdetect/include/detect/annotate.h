@@ -1,5 +1,14 @@
-/* annotate.h: what a program can say to the race detector. It needs no library: without the shim, or in code that
- * is not compiled with -fsanitize=thread, each of these does nothing.
+/* annotate.h: what a program can say to the detector. It needs no library: without the shim each of these does
+ * nothing. (So it is too in an executable linked with -no-pie, where the linker settles for good that the shim is not
+ * there; a shared library of it can speak.)
+ *
+ * To the banker's test, of any program:
+ *
+ *   detect_claim(resource, units)   the calling thread takes at most so many units of the resource at once: a sem_t, or
+ *                                   1 of a lock. It holds until it says otherwise, and counts instead of what was
+ *                                   learned; 0 takes it back. Of the last 8 resources that it named.
+ *
+ * To the race detector, in code that is compiled with -fsanitize=thread:
  *
  *   DETECT_BENIGN_RACE(address, bytes, why)  accesses to this memory may race; why: for the reader
  *   DETECT_HAPPENS_BEFORE(address)           what came before this …
@@ -17,6 +26,7 @@
 extern "C" {
 #endif
 
+void libdetect_claim(const void *resource, unsigned units) __attribute__((weak));
 void AnnotateBenignRaceSized(char *file, int line, void *address, size_t bytes, char *why) __attribute__((weak));
 void AnnotateHappensBefore(char *file, int line, void *address) __attribute__((weak));
 void AnnotateHappensAfter(char *file, int line, void *address) __attribute__((weak));
@@ -24,6 +34,12 @@ void AnnotateHappensAfter(char *file, int line, void *address) __attribute__((we
 #ifdef __cplusplus
 }
 #endif
+
+static inline void detect_claim(const void *resource, unsigned units)
+{
+	if (libdetect_claim)
+		libdetect_claim(resource, units);
+}
 
 #define DETECT_ANNOTATE_(function, ...)                               \
 	do {                                                          \

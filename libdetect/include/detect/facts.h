@@ -128,6 +128,13 @@ struct dt_units {
 	uint32_t acq, units;
 };
 
+/* What earlier runs have seen: while a thread holds acquisition `acq`, it may come to want so many more units of `lock`
+ * at once; of an rwlock, `all` for writing. */
+struct dt_claim {
+	uint32_t acq, lock, units;
+	bool all;
+};
+
 /* Where a lock that processes share lies. */
 struct dt_shared {
 	uint32_t lock;
@@ -203,6 +210,10 @@ uint32_t dt_facts_state_count(const struct dt_facts *facts);
 const struct dt_state *dt_facts_state_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_units_count(const struct dt_facts *facts);
 const struct dt_units *dt_facts_units_nth(const struct dt_facts *facts, uint32_t index);
+uint32_t dt_facts_claim_count(const struct dt_facts *facts);
+const struct dt_claim *dt_facts_claim_nth(const struct dt_facts *facts, uint32_t index);
+/* The one fact that is in no log. DT_ERR_NOMEM. */
+enum dt_err dt_facts_add_claim(struct dt_facts *facts, const struct dt_claim *claim);
 uint32_t dt_facts_shared_count(const struct dt_facts *facts);
 const struct dt_shared *dt_facts_shared_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_kin_count(const struct dt_facts *facts);

@@ -24,6 +24,7 @@ enum dt_reason {
 	DT_REASON_OTHER_WAKER,   /* another thread signals without needing the lock */
 	DT_REASON_WORD_GIVEN,    /* the other signals before it takes the lock, or under it */
 	DT_REASON_APART,         /* demotes: it signals in another part of the program than where it takes the lock */
+	DT_REASON_DEADLOCKED,    /* the state became an actual deadlock, which is reported */
 	DT_REASONS
 };
 const char *dt_reason_name(enum dt_reason reason);
@@ -125,7 +126,7 @@ struct dt_matrices {
 	const uint32_t *resources, *available;
 	const uint32_t *threads, *allocation, *claim; /* allocation, claim: thread_count rows of resource_count */
 	const uint32_t *stuck;                        /* threads that nothing lets end */
-	uint32_t sections;                            /* acquisitions that the claims were learned from */
+	const uint32_t *sections; /* by thread: how often the run saw a section begin as its did, about */
 };
 
 struct dt_finding {
@@ -141,6 +142,7 @@ struct dt_finding {
 	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
 	struct dt_matrices matrices; /* unsafe states */
 	struct dt_memory memory;   /* races */
+	uint32_t bug;              /* findings of a process with the same one tell of the same bug; 0: of none other */
 	uint32_t count;            /* how many instances this stands for (same code places, other objects) */
 	uint32_t *locks;           /* the cycle's locks in order, canonical rotation */
 	uint32_t lock_count;

@@ -233,12 +233,13 @@ struct dt_rec_acq {
 	    open_signals; /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
 };
 
-/* A state that was reached: what several threads held of counted semaphores at one moment. */
+/* A state that was reached: what several threads held at one moment. The parts of a thread follow each other: its
+ * acquisitions of semaphores with more than one unit, outermost first, the one it made last, and what it has declared. */
 struct dt_state_part {
 	uint32_t thread;
-	uint32_t acq;   /* its acquisition of one; a thread has a part for each, outermost first */
-	uint32_t units; /* of that semaphore */
-	uint32_t zero;
+	uint32_t acq;   /* 0: it has declared that it takes at most `units` of `lock` at once */
+	uint32_t units; /* that it had by it */
+	uint32_t lock;  /* 0 with an acquisition */
 };
 
 struct dt_rec_state {

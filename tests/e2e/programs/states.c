@@ -3,6 +3,8 @@
 #include <semaphore.h>
 #include <stdbool.h>
 
+#include <detect/annotate.h>
+
 #include "case.h"
 
 static sem_t pool, other, types[3];
@@ -63,6 +65,8 @@ static void run(int threads, void *(*routine)(void *))
 		CHECK(pthread_join(thread[i], NULL) == 0);
 }
 
+static bool one_each;
+
 /* The place is one: a second call of it may want a second unit. */
 static void *same_place(void *argument)
 {
@@ -71,7 +75,7 @@ static void *same_place(void *argument)
 	for (int turn = 0; turn < 2; turn++) {
 		await(turn * 2 * seats + seat);
 		take(&pool, 1);
-		if (turn == 0 && seat == 0) {
+		if (turn == 0 && seat == 0 && !one_each) {
 			take(&pool, 1);
 			give(&pool, 1);
 		}
@@ -93,6 +97,12 @@ static void pool_of(int units, int threads)
 
 static void pool_three(void) { pool_of(3, 3); }
 static void pool_three_safe(void) { pool_of(4, 3); }
+/* As pool-three, on a day when nobody takes a second one. */
+static void pool_three_one_each(void)
+{
+	one_each = true;
+	pool_of(3, 3);
+}
 static void pool_two(void) { pool_of(2, 2); }
 static void pool_two_safe(void) { pool_of(3, 2); }
 static void pool_five(void) { pool_of(5, 5); }
@@ -193,6 +203,65 @@ static void trying(void)
 	run(2, tries);
 }
 
+/* Nobody is ever seen with a second one; each has said that it may take so many. */
+static unsigned declared;
+
+static void *declares(void *argument)
+{
+	int seat = (int)(intptr_t)argument;
+
+	detect_claim(&pool, declared);
+	await(seat);
+	take(&pool, 1);
+	step(seat);
+	step(seats + seat);
+	give(&pool, 1);
+	return NULL;
+}
+static void declare(unsigned units, int there_are)
+{
+	declared = units;
+	CHECK(sem_init(&pool, 0, (unsigned)there_are) == 0);
+	run(3, declares);
+}
+static void declared_two(void) { declare(2, 3); }
+static void declared_one(void) { declare(1, 3); }
+static void declared_two_safe(void) { declare(2, 4); }
+
+/* Seen with two, and then it says that it will not again. */
+static void *changes_its_mind(void *argument)
+{
+	int seat = (int)(intptr_t)argument;
+
+	for (volatile int turn = 0; turn < 2; turn++) { /* volatile: not unrolled, the place is one */
+		await(turn * 2 * seats + seat);
+		if (turn == 1)
+			detect_claim(&pool, declared);
+		take(&pool, 1);
+		if (turn == 0) {
+			take(&pool, 1);
+			give(&pool, 2);
+		}
+		step(turn * 2 * seats + seat);
+		step(turn * 2 * seats + seats + seat);
+		if (turn == 1)
+			give(&pool, 1);
+	}
+	return NULL;
+}
+static void promise(unsigned units)
+{
+	declared = units;
+	CHECK(sem_init(&pool, 0, 3) == 0);
+	run(3, changes_its_mind);
+}
+static void promised(void) { promise(1); }
+static void taken_back(void)
+{
+	detect_claim(&pool, 1);
+	promise(0);
+}
+
 /* A gate lets one at a time take both units. */
 static void *gated(void *argument)
 {
@@ -227,6 +296,7 @@ static void signals(void)
 	pthread_t threads[3];
 
 	CHECK(sem_init(&pool, 0, 2) == 0);
+	take(&pool, 1);
 	pthread_create(&threads[0], NULL, producer, NULL);
 	pthread_create(&threads[1], NULL, consumer, NULL);
 	pthread_create(&threads[2], NULL, consumer, NULL);
@@ -290,8 +360,10 @@ static void textbook(const int (*what)[3])
 static void textbook_safe(void) { textbook(safe_state); }
 static void textbook_unsafe(void) { textbook(unsafe_state); }
 
-CASES({"pool-three", pool_three}, {"pool-three-safe", pool_three_safe}, {"pool-two", pool_two},
+CASES({"pool-three", pool_three}, {"pool-three-safe", pool_three_safe}, {"pool-three-one-each", pool_three_one_each},
+      {"pool-two", pool_two},
       {"pool-two-safe", pool_two_safe}, {"pool-five", pool_five}, {"pool-five-safe", pool_five_safe},
       {"never-second", never_second}, {"two-pools", two_pools}, {"two-pools-safe", two_pools_safe},
       {"two-pools-one-way", two_pools_one_way}, {"phases", phases}, {"trying", trying}, {"gate", gate},
-      {"signals", signals}, {"textbook-safe", textbook_safe}, {"textbook-unsafe", textbook_unsafe})
+      {"signals", signals}, {"declared-two", declared_two}, {"declared-one", declared_one},
+      {"declared-two-safe", declared_two_safe}, {"promised", promised}, {"taken-back", taken_back}, {"textbook-safe", textbook_safe}, {"textbook-unsafe", textbook_unsafe})

@@ -1,0 +1,74 @@
+/* states.h: the state of allocation at hand, shared by the test of unsafe states (check_states.c) and what is
+ * said of one (state_finding.c). */
+#ifndef DT_STATES_H
+#define DT_STATES_H
+
+#include <detect/banker.h>
+
+#include "checks.h"
+#include "idmap.h"
+#include "pairmap.h"
+#include "vec.h"
+
+enum { DT_STATE_THREADS = 64, DT_STATE_RESOURCES = 64 };
+
+/* An acquisition of the tree. */
+struct dt_state_node {
+	uint32_t first_child, next; /* indices + 1 */
+	uint32_t units;             /* the most that was held at once of its semaphore */
+	uint32_t claims;            /* index + 1 of the first claim of earlier runs */
+};
+
+/* A state that is to be reported. */
+struct dt_state_best {
+	uint32_t index, stuck;
+};
+
+/* A thread of the state at hand. */
+struct dt_state_member {
+	uint32_t thread, acq; /* acq: what it took last and still holds; 0: it has ended */
+	uint32_t first_acq;
+};
+
+struct dt_check_state {
+	struct dt_facts *facts;
+	struct dt_alloc *alloc;
+	dt_finding_sink *sink;
+	void *context;
+	uint64_t steps;
+	bool bounded;                       /* the search was given up */
+	bool cut;                           /* a state was too large */
+	DT_VEC(struct dt_state_node) nodes; /* by index of the acquisition */
+	struct dt_idmap index_of;           /* acquisition id to its index + 1 */
+	DT_VEC(uint32_t) next_claim;        /* of the same acquisition: index + 1; by index of the claim */
+	struct dt_pairmap said;             /* situations: number of its best state */
+	DT_VEC(struct dt_state_best) bests;
+	/* The state at hand. */
+	const struct dt_state *reached;
+	struct dt_state_member members[DT_STATE_THREADS];
+	uint32_t member_count;
+	uint32_t resources[DT_STATE_RESOURCES], resource_count;
+	uint32_t total[DT_STATE_RESOURCES];
+	int64_t available[DT_STATE_RESOURCES];
+	uint32_t allocation[DT_STATE_THREADS][DT_STATE_RESOURCES],
+	    claim[DT_STATE_THREADS][DT_STATE_RESOURCES];
+	/* What the finding points into. */
+	uint32_t flat_allocation[DT_STATE_THREADS * DT_STATE_RESOURCES],
+	    flat_claim[DT_STATE_THREADS * DT_STATE_RESOURCES];
+	uint32_t flat_available[DT_STATE_RESOURCES], threads[DT_STATE_THREADS], stuck[DT_STATE_THREADS],
+	    sections[DT_STATE_THREADS];
+	uint32_t work[DT_BANKER_WORK(DT_STATE_THREADS, DT_STATE_RESOURCES)];
+	DT_VEC(struct dt_event) events;
+	DT_VEC(uint32_t) holding;
+};
+
+/* The number of a lock among the state's resources; DT_STATE_RESOURCES: it is none, or there are too many. */
+uint32_t dt_state_resource(struct dt_check_state *state, uint32_t lock);
+/* How many units a thread of the state had by an acquisition. */
+uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uint32_t acq);
+/* The state at hand as matrices, as it was before anybody gave back. */
+struct dt_banker dt_state_flatten(struct dt_check_state *state);
+/* Tell of the state at hand, whose members with an acquisition are stuck. */
+enum dt_err dt_state_tell(struct dt_check_state *state);
+
+#endif

@@ -1,0 +1,205 @@
+/* claims_before.c: each acquisition of an earlier run that waits for ever was wanted under all that it was
+ * nested in; a row for each of those: (path down to it, lock, how many units at most). */
+#include "claims_before.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include <detect/claims_format.h>
+#include <detect/log_read.h>
+
+#include "arena.h"
+#include "claims_names.h"
+#include "say.h"
+
+enum { DEPTH_MAX = 64 }; /* as far as the test looks */
+
+struct key {
+	uint64_t path, lock;
+};
+
+struct row {
+	struct key key;
+	uint32_t units;
+	bool all;
+	struct row *next; /* of the same path */
+	UT_hash_handle hh;
+};
+
+struct path {
+	uint64_t name;
+	struct row *rows;
+	UT_hash_handle hh;
+};
+
+struct claims_before {
+	struct arena *arena;
+	struct row *rows;
+	struct path *paths;
+};
+
+/* 0: something on it has no name. */
+static uint64_t path_of(const struct dt_facts *facts, const struct dt_acq *acq)
+{
+	const struct dt_lock *lock = dt_facts_lock(facts, acq->lock);
+	bool global;
+	uint64_t name = lock ? claims_lock_name(facts, lock, &global) : 0, above = 1;
+
+	if (acq->depth > DEPTH_MAX)
+		return 0;
+	if (acq->depth > 1)
+		above = path_of(facts, dt_facts_acq(facts, acq->parent));
+	if (!name || !above)
+		return 0;
+	uint64_t here = dt_claims_name(DT_CLAIMS_STACK, claims_stack_name(facts, acq->stack), name);
+	return dt_claims_mix(dt_claims_mix(above, here), (uint64_t)acq->op << 8 | acq->mode) | 1;
+}
+
+static void add_row(struct claims_before *before, uint64_t path_name, uint64_t lock, uint32_t units, bool all)
+{
+	const struct key key = {path_name, lock};
+	struct row *row;
+	struct path *path;
+
+	if (!path_name || !lock)
+		return;
+	HASH_FIND(hh, before->rows, &key, sizeof(key), row);
+	if (!row) {
+		row = arena_alloc(before->arena, sizeof(*row));
+		*row = (struct row){.key = key};
+		HASH_ADD(hh, before->rows, key, sizeof(row->key), row);
+		HASH_FIND(hh, before->paths, &path_name, sizeof(path_name), path);
+		if (!path) {
+			path = arena_alloc(before->arena, sizeof(*path));
+			*path = (struct path){.name = path_name};
+			HASH_ADD(hh, before->paths, name, sizeof(path->name), path);
+		}
+		row->next = path->rows;
+		path->rows = row;
+	}
+	row->units = units > row->units ? units : row->units;
+	row->all = row->all || all;
+}
+
+static bool is_wanted(const struct dt_acq *acq)
+{
+	return acq->op == DT_OP_ACQUIRE && acq->wait == DT_WAIT_FOREVER && acq->depth &&
+	       acq->depth <= DEPTH_MAX && !acq->handler;
+}
+
+/* `units`: the most that the acquisition came to, with those that its semaphore was waited for again. */
+static void add_acq(struct claims_before *before, const struct dt_facts *facts, const struct dt_acq *acq,
+                    uint32_t units)
+{
+	const struct dt_lock *lock = dt_facts_lock(facts, acq->lock);
+	bool global, all = lock && lock->kind == DT_LOCK_RWLOCK && acq->mode == DT_MODE_EXCLUSIVE;
+	uint64_t name = lock ? claims_lock_name(facts, lock, &global) : 0;
+
+	if (units > 1)
+		add_row(before, path_of(facts, acq), name, units - 1, false);
+	for (const struct dt_acq *at = acq; at->depth > 1;) {
+		at = dt_facts_acq(facts, at->parent);
+		add_row(before, path_of(facts, at), name, units, all);
+		units += at->lock == acq->lock; /* further out both are wanted */
+	}
+}
+
+static void add_log(struct claims_before *before, const struct log_file *log)
+{
+	struct dt_facts *facts;
+
+	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK ||
+	    dt_log_read(facts, log->bytes, log->size, NULL) == DT_ERR_NOMEM)
+		say_out_of_memory();
+	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++)
+		if (is_wanted(dt_facts_acq_nth(facts, i)))
+			add_acq(before, facts, dt_facts_acq_nth(facts, i), 1);
+	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
+		const struct dt_units *units = dt_facts_units_nth(facts, i);
+		const struct dt_acq *acq = dt_facts_acq(facts, units->acq);
+		if (acq && is_wanted(acq))
+			add_acq(before, facts, acq, units->units);
+	}
+	dt_facts_free(facts);
+}
+
+struct claims_before *claims_before_open(const struct log_set *logs)
+{
+	struct claims_before *before = must_realloc(NULL, 1, sizeof(*before));
+
+	*before = (struct claims_before){.arena = arena_new()};
+	for (size_t i = 0; i < logs->count; i++)
+		add_log(before, &logs->files[i]);
+	return before;
+}
+
+void claims_before_close(struct claims_before *before)
+{
+	if (!before)
+		return;
+	HASH_CLEAR(hh, before->rows);
+	HASH_CLEAR(hh, before->paths);
+	arena_free(before->arena);
+	free(before);
+}
+
+struct named_lock {
+	uint64_t name;
+	uint32_t lock; /* 0: several have it */
+	UT_hash_handle hh;
+};
+
+static struct named_lock *name_locks(struct arena *arena, const struct dt_facts *facts)
+{
+	struct named_lock *all = NULL, *named;
+
+	for (uint32_t i = 0; i < dt_facts_lock_count(facts); i++) {
+		const struct dt_lock *lock = dt_facts_lock_nth(facts, i);
+		bool global;
+		uint64_t name = claims_lock_name(facts, lock, &global);
+		if (!name)
+			continue;
+		HASH_FIND(hh, all, &name, sizeof(name), named);
+		if (named) {
+			named->lock = 0;
+			continue;
+		}
+		named = arena_alloc(arena, sizeof(*named));
+		*named = (struct named_lock){.name = name, .lock = lock->id};
+		HASH_ADD(hh, all, name, sizeof(named->name), named);
+	}
+	return all;
+}
+
+static void add_claims(const struct path *path, struct named_lock *locks, struct dt_facts *facts,
+                       uint32_t acq)
+{
+	for (const struct row *row = path->rows; row; row = row->next) {
+		struct named_lock *named;
+		HASH_FIND(hh, locks, &row->key.lock, sizeof(row->key.lock), named);
+		if (!named || !named->lock)
+			continue;
+		const struct dt_claim claim = {acq, named->lock, row->units, row->all};
+		if (dt_facts_add_claim(facts, &claim) != DT_OK)
+			say_out_of_memory();
+	}
+}
+
+void claims_before_add(const struct claims_before *before, struct dt_facts *facts)
+{
+	struct arena *arena = arena_new();
+	struct named_lock *locks = name_locks(arena, facts);
+
+	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(facts, i);
+		uint64_t name = acq->depth ? path_of(facts, acq) : 0;
+		struct path *path = NULL;
+		if (name)
+			HASH_FIND(hh, before->paths, &name, sizeof(name), path);
+		if (path)
+			add_claims(path, locks, facts, acq->id);
+	}
+	HASH_CLEAR(hh, locks);
+	arena_free(arena);
+}
