@@ -243,6 +243,11 @@ static void find_needs(struct dt_check_state *state, const struct dt_state_membe
 	add_wants(state, index, 0, &so_far, needs);
 	claim_as_before(state, index, needs);
 	claim_as_declared(state, member->thread, id, needs);
+	/* Nobody claims more than there is: more was never held at once, whoever gave it back. */
+	for (uint32_t r = 0; r < state->resource_count; r++) {
+		uint32_t has = has_by(state, member->thread, id, r), room = state->total[r] - has;
+		needs->at[r] = has >= state->total[r] ? 0 : needs->at[r] < room ? needs->at[r] : room;
+	}
 }
 
 static bool covered(const struct dt_check_state *state, const struct needs *needs)
@@ -304,6 +309,22 @@ static bool list_members(struct dt_check_state *state, const struct dt_state *re
 	return state->member_count >= 2;
 }
 
+/* The most that a member may come to have: now, or when it has given back what it took last, and so on. */
+static void find_claim(struct dt_check_state *state, uint32_t m)
+{
+	const struct dt_state_member *member = &state->members[m];
+
+	for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
+	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
+		struct needs needs;
+		find_needs(state, member, acq->id, &needs);
+		for (uint32_t r = 0; r < state->resource_count; r++) {
+			uint32_t most = has_by(state, member->thread, acq->id, r) + needs.at[r];
+			state->claim[m][r] = most > state->claim[m][r] ? most : state->claim[m][r];
+		}
+	}
+}
+
 /* What each has and what it may come to have. False: nothing can be said of it. */
 static bool take_stock(struct dt_check_state *state, const struct dt_state *reached)
 {
@@ -315,7 +336,6 @@ static bool take_stock(struct dt_check_state *state, const struct dt_state *reac
 	memset(state->claim, 0, sizeof state->claim);
 	for (uint32_t m = 0; m < state->member_count; m++) {
 		const struct dt_state_member *member = &state->members[m];
-		struct needs needs;
 		for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
 		     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
 			uint32_t units = units_of(state, acq, dt_state_units(state, member->thread, acq->id));
@@ -325,9 +345,7 @@ static bool take_stock(struct dt_check_state *state, const struct dt_state *reac
 			state->allocation[m][r] += units;
 			state->available[r] -= units;
 		}
-		find_needs(state, member, member->acq, &needs);
-		for (uint32_t r = 0; r < state->resource_count; r++)
-			state->claim[m][r] = state->allocation[m][r] + needs.at[r];
+		find_claim(state, m);
 	}
 	for (uint32_t r = 0; r < state->resource_count; r++)
 		if (state->available[r] < 0)

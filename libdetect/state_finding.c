@@ -35,32 +35,42 @@ static enum dt_err add_held(struct dt_check_state *state, uint32_t thread, const
 	return add_event(state, DT_EVENT_HOLD, thread, acq, 0);
 }
 
-/* The acquisition by which a stuck member may want what is not there: its own again, or one below. */
+static bool is_lacking(struct dt_check_state *state, uint32_t lock, uint32_t units)
+{
+	uint32_t r = dt_state_resource(state, lock);
+
+	return r < DT_STATE_RESOURCES && (int64_t)units > state->available[r];
+}
+
+/* The acquisition by which a stuck member may want what is not there: its own again, or one below. NULL: no place is
+ * known, since it is only claimed. */
 static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct dt_state_member *member)
 {
 	uint32_t index = dt_idmap_find(&state->index_of, member->acq) - 1;
-	const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index);
-	uint32_t r = dt_state_resource(state, acq->lock), child = state->nodes.at[index].first_child;
+	const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index), *other = NULL;
+	uint32_t had = dt_state_units(state, member->thread, member->acq), most = state->nodes.at[index].units;
 
-	uint32_t had = dt_state_units(state, member->thread, member->acq);
-	if (r < DT_STATE_RESOURCES && (int64_t)state->nodes.at[index].units - had > state->available[r])
+	if (most > had && is_lacking(state, acq->lock, most - had))
 		return acq;
-	for (; child; child = state->nodes.at[child - 1].next) {
+	for (uint32_t child = state->nodes.at[index].first_child; child; child = state->nodes.at[child - 1].next) {
 		const struct dt_acq *below = dt_facts_acq_nth(state->facts, child - 1);
-		if (below->op == DT_OP_ACQUIRE && below->wait == DT_WAIT_FOREVER)
+		if (below->op != DT_OP_ACQUIRE || below->wait != DT_WAIT_FOREVER)
+			continue;
+		if (is_lacking(state, below->lock, state->nodes.at[child - 1].units))
 			return below;
+		other = below;
 	}
-	return acq;
+	return other;
 }
 
 static enum dt_err add_member(struct dt_check_state *state, const struct dt_state_member *member)
 {
+	const struct dt_acq *wanted = wanted_by(state, member);
 	uint32_t count = 0;
 	enum dt_err err =
 	    add_held(state, member->thread, dt_facts_acq(state->facts, member->first_acq), &count);
 
-	return err ? err
-	           : add_event(state, DT_EVENT_ACQUIRE, member->thread, wanted_by(state, member), count);
+	return err || !wanted ? err : add_event(state, DT_EVENT_ACQUIRE, member->thread, wanted, count);
 }
 
 struct dt_banker dt_state_flatten(struct dt_check_state *state)
@@ -99,6 +109,38 @@ static uint32_t sections_seen(const struct dt_check_state *state, uint32_t id)
 	return seen > UINT32_MAX ? UINT32_MAX : seen ? (uint32_t)seen : 1;
 }
 
+/* True: a stuck member may want more of it than there is when all others have ended. */
+static bool is_disputed(const struct dt_check_state *state, uint32_t r)
+{
+	uint32_t free = state->total[r];
+
+	for (uint32_t m = 0; m < state->member_count; m++)
+		free -= state->members[m].acq ? state->allocation[m][r] : 0;
+	for (uint32_t m = 0; m < state->member_count; m++)
+		if (state->members[m].acq && state->claim[m][r] - state->allocation[m][r] > free)
+			return true;
+	return false;
+}
+
+/* Only what is disputed is told. */
+static void drop_undisputed(struct dt_check_state *state)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t r = 0; r < state->resource_count; r++) {
+		if (!is_disputed(state, r))
+			continue;
+		state->resources[kept] = state->resources[r];
+		state->total[kept] = state->total[r];
+		for (uint32_t m = 0; m < state->member_count; m++) {
+			state->allocation[m][kept] = state->allocation[m][r];
+			state->claim[m][kept] = state->claim[m][r];
+		}
+		kept++;
+	}
+	state->resource_count = kept;
+}
+
 enum dt_err dt_state_tell(struct dt_check_state *state)
 {
 	uint32_t stuck = 0, held = 0;
@@ -118,6 +160,7 @@ enum dt_err dt_state_tell(struct dt_check_state *state)
 		event->holding = event->holding_count ? state->holding.at + held : NULL;
 		held += event->holding_count;
 	}
+	drop_undisputed(state);
 	dt_state_flatten(state);
 	for (uint32_t m = 0; m < state->member_count; m++)
 		state->sections[m] = sections_seen(state, state->members[m].first_acq);

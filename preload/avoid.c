@@ -165,8 +165,7 @@ static void claim_declared(struct shim_thread *t)
 	for (uint32_t i = 0; i < SHIM_CLAIMS; i++) {
 		const struct shim_claim *claim = &t->shown->claims.at[i];
 		const void *resource = atomic_load(&claim->resource);
-		enum dt_lock_kind kind;
-		uint32_t id = resource && shim_identity_kind(resource, &kind) ? shim_resource_get(resource, kind) : 0;
+		uint32_t id = resource ? shim_resource_get(resource, shim_identity_kind(resource)) : 0;
 		bool grew;
 		if (id)
 			shim_seat_claim(t, id, atomic_load(&claim->units), &grew);

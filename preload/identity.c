@@ -406,11 +406,12 @@ uint32_t shim_identity_units_of(const void *sem)
 	return atomic_load_explicit(&slot->is_signal, memory_order_relaxed) ? 0 : slot->units;
 }
 
-bool shim_identity_kind(const void *lock, enum dt_lock_kind *kind)
+enum dt_lock_kind shim_identity_kind(const void *lock)
 {
 	const struct lock_slot *slot = shim_log_ready() ? slot_of((uintptr_t)lock, false) : NULL;
-	*kind = slot ? slot->kind : DT_LOCK_SEM;
-	return slot || remembered_units((uintptr_t)lock);
+	if (slot)
+		return slot->kind;
+	return remembered_units((uintptr_t)lock) ? DT_LOCK_SEM : DT_LOCK_MUTEX;
 }
 
 bool shim_identity_origin(const void *lock, struct shim_origin *origin)

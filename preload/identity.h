@@ -42,8 +42,9 @@ void shim_identity_units(const void *sem, uint32_t units);
 /* How many, as long as nobody has posted what he did not hold: a lock or a resource. 0: not known, or a signal.
  * Cheap. */
 uint32_t shim_identity_units_of(const void *sem);
-/* What kind of lock it is known as. False: of none. */
-bool shim_identity_kind(const void *lock, enum dt_lock_kind *kind);
+/* What kind of lock it is known as; what was never used is taken for a mutex, or for a semaphore if it was initialised
+ * as one. */
+enum dt_lock_kind shim_identity_kind(const void *lock);
 /* Somebody did. */
 void shim_identity_is_signal(struct shim_thread *t, void *sem);
 /* Where a lock that is alive came from: contexts, 0 where not known. False: none is known. */

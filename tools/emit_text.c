@@ -110,7 +110,7 @@ static void print_events(const struct emit *emit, const struct report_finding *f
 		const char *also =
 		    event->kind == DT_EVENT_HOLD ? NULL : words_also_held(state->arena, finding, event, said);
 
-		if (edge_begins)
+		if (edge_begins || event->thread != finding->events[i - 1].thread)
 			print_thread(emit, finding, event->thread);
 		if (also) {
 			fputs("    ", emit->out);
