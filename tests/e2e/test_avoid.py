@@ -45,6 +45,14 @@ class Avoidance(ShimCase):
                     run = self.avoided(case, rounds, "--avoid", f"--claims={logs}")
                     self.assertNotIn("claim-exceeded", rules(run))
 
+    def test_declared_claims(self):
+        """Three meet with a unit each of three. Who may want a second one makes the last of them wait, which here is
+        for as long as patience lasts, since they wait for it by other means."""
+        for case, held_back in (("declared-two", True), ("declared-one", False), ("declared-two-safe", False)):
+            with self.subTest(case=case):
+                run = run_detect("states", case, options=["--avoid", "--avoid-patience=300"])
+                self.assertEqual("avoidance-gave-up" in rules(run), held_back)
+
     def test_all_end_with_cycles(self):
         for case in ("abba 2", "abba 8", "philosophers 5", "heap-philosophers 5"):
             with self.subTest(case=case):

@@ -156,6 +156,110 @@ static void test_what_is_given_back_first(void **state)
 	assert_int_equal(s.findings, 0);
 }
 
+/* Thread 1 gives back the inner one, and then, with the outer one still held, asks for what thread 2 has. */
+static void test_what_is_wanted_after_that(void **state)
+{
+	static const uint32_t at[] = {2, 4};
+
+	(void)state;
+	for (uint16_t there = 1; there <= 2; there++) {
+		struct scene s;
+		begin(&s, 1, there);
+		struct dt_rec_lock inner = {.id = 3, .kind = DT_LOCK_MUTEX, .address = 192};
+		add(&s, DT_REC_LOCK, &inner, sizeof inner);
+		acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+		acquire(&s, 2, 1, 3, DT_WAIT_FOREVER);
+		acquire(&s, 3, 1, OTHER, DT_WAIT_FOREVER);
+		acquire(&s, 4, 0, OTHER, DT_WAIT_FOREVER);
+		acquire(&s, 5, 4, POOL, DT_WAIT_FOREVER);
+		reach(&s, 2, at, 1);
+		end(&s);
+		assert_int_equal(s.findings, there == 1);
+	}
+}
+
+/* Both came to more than there is when others gave units back for them: no claim is that large. */
+static void test_no_claim_above_what_there_is(void **state)
+{
+	static const uint32_t at[] = {1, 2};
+	struct scene s;
+
+	(void)state;
+	begin(&s, 2, 2);
+	acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+	units(&s, 1, 5);
+	acquire(&s, 2, 0, OTHER, DT_WAIT_FOREVER);
+	units(&s, 2, 5);
+	reach(&s, 2, at, 1);
+	end(&s);
+	assert_int_equal(s.findings, 0);
+}
+
+static void declare(struct scene *s, uint32_t threads, uint32_t units_at_most)
+{
+	struct {
+		struct dt_rec_state state;
+		struct dt_state_part parts[8];
+	} rec = {.state = {.count = 2 * threads}};
+
+	for (uint32_t i = 0; i < threads; i++) {
+		rec.parts[2 * i] = (struct dt_state_part){.thread = i + 1, .acq = 1, .units = 1};
+		rec.parts[2 * i + 1] =
+		    (struct dt_state_part){.thread = i + 1, .lock = POOL, .units = units_at_most};
+	}
+	add(s, DT_REC_STATE, &rec, sizeof rec.state + 2 * threads * sizeof *rec.parts);
+}
+
+/* What is declared counts instead of what was learned, to both sides. */
+static void test_declared(void **state)
+{
+	(void)state;
+	for (uint32_t learned = 1; learned <= 2; learned++) {
+		for (uint32_t declared = 1; declared <= 2; declared++) {
+			struct scene s;
+			begin(&s, 3, 2);
+			acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+			units(&s, 1, learned);
+			declare(&s, 3, declared);
+			end(&s);
+			assert_int_equal(s.findings, declared == 2);
+		}
+	}
+}
+
+static void test_what_earlier_runs_claim(void **state)
+{
+	(void)state;
+	for (uint32_t more = 0; more <= 1; more++) {
+		const struct dt_claim claims[] = {
+		    {1, POOL, more, false}, {1, OTHER, 1, false}, {99, POOL, 7, false}, {1, 99, 7, true}};
+		struct scene s;
+		begin(&s, 3, 2);
+		acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+		reach(&s, 3, same, 1);
+		for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+			assert_int_equal(dt_facts_add_claim(s.facts, &claims[i]), DT_OK);
+		end(&s);
+		assert_int_equal(s.findings, more);
+	}
+}
+
+static void test_a_part_is_one_or_the_other(void **state)
+{
+	struct {
+		struct dt_rec_state state;
+		struct dt_state_part parts[2];
+	} rec = {{.head = {DT_REC_STATE, 0, sizeof rec / 8}, .count = 2}, {{1, 1, 1, POOL}, {2, 1, 1, 0}}};
+	struct scene s;
+
+	(void)state;
+	begin(&s, 3, 2);
+	assert_int_equal(dt_facts_add(s.facts, &rec.state.head, sizeof rec), DT_ERR_CORRUPT);
+	rec.parts[0] = (struct dt_state_part){1, 0, 1, 0};
+	assert_int_equal(dt_facts_add(s.facts, &rec.state.head, sizeof rec), DT_ERR_CORRUPT);
+	end(&s);
+}
+
 static void test_a_signal_is_no_resource(void **state)
 {
 	struct scene s;
@@ -237,6 +341,11 @@ int main(void)
 	    cmocka_unit_test(test_one_unit_each_is_safe),
 	    cmocka_unit_test(test_two_pools),
 	    cmocka_unit_test(test_what_is_given_back_first),
+	    cmocka_unit_test(test_what_is_wanted_after_that),
+	    cmocka_unit_test(test_no_claim_above_what_there_is),
+	    cmocka_unit_test(test_declared),
+	    cmocka_unit_test(test_what_earlier_runs_claim),
+	    cmocka_unit_test(test_a_part_is_one_or_the_other),
 	    cmocka_unit_test(test_a_signal_is_no_resource),
 	    cmocka_unit_test(test_one_finding_a_situation),
 	    cmocka_unit_test(test_hostile_states),
