@@ -15,8 +15,6 @@
 #include "sort.h"
 #include "states.h"
 
-enum { STEPS_MAX = 20000000, DEPTH_MAX = 64 };
-
 /* How much more of each resource. */
 struct needs {
 	uint32_t at[DT_STATE_RESOURCES];
@@ -43,9 +41,10 @@ static void close_check(struct dt_check_state *state)
 {
 	struct dt_alloc *alloc = state->alloc;
 
-	dt_vec_fini(&state->nodes, alloc);
-	dt_vec_fini(&state->next_claim, alloc);
-	dt_idmap_fini(&state->index_of, alloc);
+	dt_idmap_fini(&state->units_of, alloc);
+	dt_idmap_fini(&state->held_locks, alloc);
+	dt_pairmap_fini(&state->want_of, alloc);
+	dt_vec_fini(&state->wants, alloc);
 	dt_pairmap_fini(&state->said, alloc);
 	dt_vec_fini(&state->bests, alloc);
 	dt_vec_fini(&state->events, alloc);
@@ -58,52 +57,6 @@ static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t seg
 	(void)state;
 	(void)acq;
 	(void)segment;
-	return DT_OK;
-}
-
-/* The tree, downwards. */
-static enum dt_err build_tree(struct dt_check_state *state)
-{
-	struct dt_facts *facts = state->facts;
-
-	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
-		struct dt_state_node *node = dt_vec_push(&state->nodes, state->alloc);
-		if (!node ||
-		    !dt_idmap_add(&state->index_of, state->alloc, dt_facts_acq_nth(facts, i)->id, i + 1))
-			return DT_ERR_NOMEM;
-		node->units = 1;
-	}
-	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
-		const struct dt_acq *acq = dt_facts_acq_nth(facts, i);
-		uint32_t parent = acq->depth > 1 ? dt_idmap_find(&state->index_of, acq->parent) : 0;
-		if (!parent)
-			continue;
-		state->nodes.at[i].next = state->nodes.at[parent - 1].first_child;
-		state->nodes.at[parent - 1].first_child = i + 1;
-	}
-	return DT_OK;
-}
-
-/* What is known of each node: the most units, and what earlier runs claim. */
-static enum dt_err add_claims(struct dt_check_state *state)
-{
-	struct dt_facts *facts = state->facts;
-
-	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
-		const struct dt_units *units = dt_facts_units_nth(facts, i);
-		uint32_t at = dt_idmap_find(&state->index_of, units->acq);
-		if (at && units->units > state->nodes.at[at - 1].units)
-			state->nodes.at[at - 1].units = units->units;
-	}
-	for (uint32_t i = 0; i < dt_facts_claim_count(facts); i++) {
-		uint32_t at = dt_idmap_find(&state->index_of, dt_facts_claim_nth(facts, i)->acq);
-		uint32_t *next = dt_vec_push(&state->next_claim, state->alloc);
-		if (!next)
-			return DT_ERR_NOMEM;
-		*next = at ? state->nodes.at[at - 1].claims : 0;
-		if (at)
-			state->nodes.at[at - 1].claims = i + 1;
-	}
 	return DT_OK;
 }
 
@@ -126,16 +79,25 @@ static uint32_t units_there_are(const struct dt_check_state *state, const struct
 	}
 }
 
-/* The number of a lock among the state's resources; DT_STATE_RESOURCES: it is none, or there are too many. */
-uint32_t dt_state_resource(struct dt_check_state *state, uint32_t lock)
+uint32_t dt_state_resource(const struct dt_check_state *state, uint32_t lock)
 {
-	for (uint32_t r = 0; r < state->resource_count; r++)
-		if (state->resources[r] == lock)
-			return r;
-	uint32_t total = units_there_are(state, dt_facts_lock(state->facts, lock));
+	uint32_t r = 0;
+
+	while (r < state->resource_count && state->resources[r] != lock)
+		r++;
+	return r < state->resource_count ? r : DT_STATE_RESOURCES;
+}
+
+/* The same, added when it is one. */
+static uint32_t add_resource(struct dt_check_state *state, uint32_t lock)
+{
+	uint32_t r = dt_state_resource(state, lock);
+	uint32_t total =
+	    r == DT_STATE_RESOURCES ? units_there_are(state, dt_facts_lock(state->facts, lock)) : 0;
+
 	state->cut |= total && state->resource_count == DT_STATE_RESOURCES;
 	if (!total || state->resource_count == DT_STATE_RESOURCES)
-		return DT_STATE_RESOURCES;
+		return r;
 	state->resources[state->resource_count] = lock;
 	state->total[state->resource_count] = total;
 	state->available[state->resource_count] = total;
@@ -150,34 +112,6 @@ static uint32_t units_of(const struct dt_check_state *state, const struct dt_acq
 	                                                                              : units;
 }
 
-/* The most that is wanted at once below a node, over all ways down. */
-static void add_wants(struct dt_check_state *state, uint32_t index, uint32_t depth, struct needs *so_far,
-                      struct needs *most)
-{
-	for (uint32_t child = state->nodes.at[index].first_child; child;
-	     child = state->nodes.at[child - 1].next) {
-		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, child - 1);
-		state->cut |= depth == DEPTH_MAX;
-		if (acq->op != DT_OP_ACQUIRE || acq->wait != DT_WAIT_FOREVER || acq->handler ||
-		    depth == DEPTH_MAX)
-			continue;
-		if (++state->steps > STEPS_MAX) {
-			state->bounded = true;
-			return;
-		}
-		uint32_t r = dt_state_resource(state, acq->lock);
-		uint32_t units = units_of(state, acq, state->nodes.at[child - 1].units);
-		if (r < DT_STATE_RESOURCES) {
-			so_far->at[r] += units;
-			if (so_far->at[r] > most->at[r])
-				most->at[r] = so_far->at[r];
-		}
-		add_wants(state, child - 1, depth + 1, so_far, most);
-		if (r < DT_STATE_RESOURCES)
-			so_far->at[r] -= units;
-	}
-}
-
 /* How many units a thread of the state had by an acquisition. */
 uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uint32_t acq)
 {
@@ -185,17 +119,6 @@ uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uin
 		if (state->reached->parts[i].thread == thread && state->reached->parts[i].acq == acq)
 			return state->reached->parts[i].units;
 	return 1;
-}
-
-static void claim_as_before(struct dt_check_state *state, uint32_t index, struct needs *needs)
-{
-	for (uint32_t i = state->nodes.at[index].claims; i; i = state->next_claim.at[i - 1]) {
-		const struct dt_claim *claim = dt_facts_claim_nth(state->facts, i - 1);
-		uint32_t units = claim->all ? state->member_count : claim->units;
-		uint32_t r = dt_state_resource(state, claim->lock);
-		if (r < DT_STATE_RESOURCES && units > needs->at[r])
-			needs->at[r] = units;
-	}
 }
 
 /* What a thread has of a resource by an acquisition and those before it. */
@@ -223,25 +146,24 @@ static void claim_as_declared(struct dt_check_state *state, uint32_t thread, uin
 	}
 }
 
-/* What a member may want while it holds the acquisition: more of what it has, and what is below. */
+/* What a member may want while it holds the acquisition: more of what it has, and what was seen to follow. */
 static void find_needs(struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
                        struct needs *needs)
 {
-	uint32_t index = dt_idmap_find(&state->index_of, id) - 1;
-	struct needs so_far = {{0}};
-
 	*needs = (struct needs){{0}};
-	for (const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index); acq;
+	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
 	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-		uint32_t all = state->nodes.at[dt_idmap_find(&state->index_of, acq->id) - 1].units;
+		uint32_t most = dt_state_most(state, acq->id);
 		uint32_t had = dt_state_units(state, member->thread, acq->id),
 		         r = dt_state_resource(state, acq->lock);
-		if (r < DT_STATE_RESOURCES && all > had)
-			so_far.at[r] += all - had;
+		if (r < DT_STATE_RESOURCES && most > had)
+			needs->at[r] += most - had;
 	}
-	*needs = so_far;
-	add_wants(state, index, 0, &so_far, needs);
-	claim_as_before(state, index, needs);
+	for (uint32_t r = 0; r < state->resource_count; r++) {
+		const struct dt_state_want *want = dt_state_want(state, id, state->resources[r]);
+		uint32_t units = want ? want->units : 0;
+		needs->at[r] = units > DT_STATE_ALL - needs->at[r] ? DT_STATE_ALL : needs->at[r] + units;
+	}
 	claim_as_declared(state, member->thread, id, needs);
 	/* Nobody claims more than there is: more was never held at once, whoever gave it back. */
 	for (uint32_t r = 0; r < state->resource_count; r++) {
@@ -339,14 +261,15 @@ static bool take_stock(struct dt_check_state *state, const struct dt_state *reac
 		for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
 		     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
 			uint32_t units = units_of(state, acq, dt_state_units(state, member->thread, acq->id));
-			uint32_t r = dt_state_resource(state, acq->lock);
+			uint32_t r = add_resource(state, acq->lock);
 			if (r == DT_STATE_RESOURCES)
 				continue;
 			state->allocation[m][r] += units;
 			state->available[r] -= units;
 		}
-		find_claim(state, m);
 	}
+	for (uint32_t m = 0; m < state->member_count; m++)
+		find_claim(state, m);
 	for (uint32_t r = 0; r < state->resource_count; r++)
 		if (state->available[r] < 0)
 			return false;
@@ -389,7 +312,7 @@ static uint32_t judge(struct dt_check_state *state, const struct dt_state *reach
 	run_down(state);
 	for (uint32_t m = 0; m < state->member_count; m++)
 		stuck += state->members[m].acq != 0;
-	return state->bounded ? 0 : stuck;
+	return stuck;
 }
 
 /* The state of each situation with the most that are stuck. */
@@ -414,10 +337,9 @@ static enum dt_err choose(struct dt_check_state *state, uint32_t index, uint32_t
 static enum dt_err finish(struct dt_check_state *state)
 {
 	uint32_t count = dt_facts_state_count(state->facts);
-	enum dt_err err = count ? build_tree(state) : DT_OK;
+	enum dt_err err = count ? dt_state_wants_open(state) : DT_OK;
 
-	err = err || !count ? err : add_claims(state);
-	for (uint32_t i = 0; !err && !state->bounded && i < count; i++) {
+	for (uint32_t i = 0; !err && i < count; i++) {
 		uint32_t stuck = judge(state, dt_facts_state_nth(state->facts, i));
 		if (stuck)
 			err = choose(state, i, stuck);
@@ -430,7 +352,7 @@ static enum dt_err finish(struct dt_check_state *state)
 
 static bool bounded(const struct dt_check_state *state)
 {
-	return state->bounded || state->cut;
+	return state->cut;
 }
 
 const struct dt_check dt_check_states = {

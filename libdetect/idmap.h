@@ -50,7 +50,7 @@ static inline bool dt_idmap_reach(struct dt_idmap *map, struct dt_alloc *alloc, 
 	return true;
 }
 
-/* Adds `id`, which is not in the map. */
+/* Adds `id`, or changes its value. */
 static inline bool dt_idmap_add(struct dt_idmap *map, struct dt_alloc *alloc, uint32_t id, uint32_t value)
 {
 	uint32_t page = id / DT_IDMAP_PAGE;

@@ -35,32 +35,23 @@ static enum dt_err add_held(struct dt_check_state *state, uint32_t thread, const
 	return add_event(state, DT_EVENT_HOLD, thread, acq, 0);
 }
 
-static bool is_lacking(struct dt_check_state *state, uint32_t lock, uint32_t units)
-{
-	uint32_t r = dt_state_resource(state, lock);
-
-	return r < DT_STATE_RESOURCES && (int64_t)units > state->available[r];
-}
-
-/* The acquisition by which a stuck member may want what is not there: its own again, or one below. NULL: no place is
- * known, since it is only claimed. */
+/* The acquisition by which a stuck member may want what is not there: its own again, or one that follows.
+ * NULL: no place is known, since it is only claimed. */
 static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct dt_state_member *member)
 {
-	uint32_t index = dt_idmap_find(&state->index_of, member->acq) - 1;
-	const struct dt_acq *acq = dt_facts_acq_nth(state->facts, index), *other = NULL;
-	uint32_t had = dt_state_units(state, member->thread, member->acq), most = state->nodes.at[index].units;
+	const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq);
+	uint32_t had = dt_state_units(state, member->thread, member->acq),
+	         own = dt_state_resource(state, acq->lock);
 
-	if (most > had && is_lacking(state, acq->lock, most - had))
+	if (own < DT_STATE_RESOURCES && dt_state_most(state, acq->id) > had &&
+	    (int64_t)dt_state_most(state, acq->id) - had > state->available[own])
 		return acq;
-	for (uint32_t child = state->nodes.at[index].first_child; child; child = state->nodes.at[child - 1].next) {
-		const struct dt_acq *below = dt_facts_acq_nth(state->facts, child - 1);
-		if (below->op != DT_OP_ACQUIRE || below->wait != DT_WAIT_FOREVER)
-			continue;
-		if (is_lacking(state, below->lock, state->nodes.at[child - 1].units))
-			return below;
-		other = below;
+	for (uint32_t r = 0; r < state->resource_count; r++) {
+		const struct dt_state_want *want = dt_state_want(state, acq->id, state->resources[r]);
+		if (want && want->by && (int64_t)want->units > state->available[r])
+			return dt_facts_acq(state->facts, want->by);
 	}
-	return other;
+	return NULL;
 }
 
 static enum dt_err add_member(struct dt_check_state *state, const struct dt_state_member *member)

@@ -12,11 +12,12 @@
 
 enum { DT_STATE_THREADS = 64, DT_STATE_RESOURCES = 64 };
 
-/* An acquisition of the tree. */
-struct dt_state_node {
-	uint32_t first_child, next; /* indices + 1 */
-	uint32_t units;             /* the most that was held at once of its semaphore */
-	uint32_t claims;            /* index + 1 of the first claim of earlier runs */
+#define DT_STATE_ALL UINT32_MAX /* units: of an rwlock, for writing */
+
+/* What may come to be wanted of a lock while an acquisition is held. */
+struct dt_state_want {
+	uint32_t units; /* the most */
+	uint32_t by;    /* id of the acquisition that wants it; 0: known from earlier runs */
 };
 
 /* A state that is to be reported. */
@@ -35,13 +36,13 @@ struct dt_check_state {
 	struct dt_alloc *alloc;
 	dt_finding_sink *sink;
 	void *context;
-	uint64_t steps;
-	bool bounded;                       /* the search was given up */
-	bool cut;                           /* a state was too large */
-	DT_VEC(struct dt_state_node) nodes; /* by index of the acquisition */
-	struct dt_idmap index_of;           /* acquisition id to its index + 1 */
-	DT_VEC(uint32_t) next_claim;        /* of the same acquisition: index + 1; by index of the claim */
-	struct dt_pairmap said;             /* situations: number of its best state */
+	bool cut; /* something was too large */
+	struct dt_idmap
+	    units_of; /* by acquisition: the most that was held of its semaphore, where above one */
+	struct dt_idmap held_locks; /* those that are held in any state: 1 */
+	struct dt_pairmap want_of;  /* (acquisition, lock) to an index of wants */
+	DT_VEC(struct dt_state_want) wants;
+	struct dt_pairmap said; /* situations: number of its best state */
 	DT_VEC(struct dt_state_best) bests;
 	/* The state at hand. */
 	const struct dt_state *reached;
@@ -62,8 +63,15 @@ struct dt_check_state {
 	DT_VEC(uint32_t) holding;
 };
 
-/* The number of a lock among the state's resources; DT_STATE_RESOURCES: it is none, or there are too many. */
-uint32_t dt_state_resource(struct dt_check_state *state, uint32_t lock);
+/* state_wants.c: once, before the first state. DT_ERR_NOMEM. */
+enum dt_err dt_state_wants_open(struct dt_check_state *state);
+/* NULL: nothing. */
+const struct dt_state_want *dt_state_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock);
+/* The most units that were held at once by an acquisition. */
+uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq);
+
+/* The number of a lock among those that the state's threads hold; DT_STATE_RESOURCES: it is none of them. */
+uint32_t dt_state_resource(const struct dt_check_state *state, uint32_t lock);
 /* How many units a thread of the state had by an acquisition. */
 uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uint32_t acq);
 /* The state at hand as matrices, as it was before anybody gave back. */

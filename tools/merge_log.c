@@ -353,7 +353,7 @@ static void analyse(struct merge *merge, const char *who, bool prefer_writer)
 	if (analysis.bounded)
 		take_notice(merge,
 		            arena_printf(merge->arena,
-		                         "%s: the search for cycles was stopped at its bound: findings "
+		                         "%s: the search was stopped at its bound: findings "
 		                         "can be missing",
 		                         who));
 }

@@ -254,7 +254,7 @@ static void analyse(struct merged *merged)
 	resolve_close(merged->resolve);
 	if (analysis.bounded)
 		report_add_notice(merged->builder,
-		                  "merged facts: the search for cycles was stopped at its bound: "
+		                  "merged facts: the search was stopped at its bound: "
 		                  "findings can be missing");
 }
 

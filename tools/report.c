@@ -249,7 +249,7 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 		    builder,
 		    arena_printf(
 		        builder->arena,
-		        "%s: the search for cycles was stopped at its bound: findings can be missing", who));
+		        "%s: the search was stopped at its bound: findings can be missing", who));
 }
 
 static void add_log(struct report_builder *builder, const struct log_file *log)
