@@ -193,7 +193,7 @@ static enum dt_err run(const struct dt_check *check, struct dt_facts *facts,
 	if (err)
 		return err;
 	err = check->finish(state);
-	result->bounded |= check->bounded(state);
+	result->bounded |= check->bounded && check->bounded(state);
 	check->close(state);
 	return err;
 }

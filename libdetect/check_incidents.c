@@ -178,14 +178,6 @@ static enum dt_err open_check(struct dt_check_state **out, struct dt_facts *fact
 	return DT_OK;
 }
 
-static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t segment)
-{
-	(void)state;
-	(void)acq;
-	(void)segment;
-	return DT_OK;
-}
-
 static enum dt_err finish(struct dt_check_state *state)
 {
 	enum dt_err err = DT_OK;
@@ -205,17 +197,9 @@ static void close_check(struct dt_check_state *state)
 	alloc->resize(alloc, state, sizeof *state, 0);
 }
 
-static bool bounded(const struct dt_check_state *state)
-{
-	(void)state;
-	return false;
-}
-
 const struct dt_check dt_check_incidents = {
     .name = "incidents",
     .open = open_check,
-    .feed = feed,
     .finish = finish,
     .close = close_check,
-    .bounded = bounded,
 };

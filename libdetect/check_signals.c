@@ -308,17 +308,10 @@ static enum dt_err finish(struct dt_check_state *state)
 	return err;
 }
 
-static bool bounded(const struct dt_check_state *state)
-{
-	(void)state;
-	return false;
-}
-
 const struct dt_check dt_check_signals = {
     .name = "signals",
     .open = open_check,
     .feed = feed,
     .finish = finish,
     .close = close_check,
-    .bounded = bounded,
 };

@@ -52,14 +52,6 @@ static void close_check(struct dt_check_state *state)
 	alloc->resize(alloc, state, sizeof *state, 0);
 }
 
-static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t segment)
-{
-	(void)state;
-	(void)acq;
-	(void)segment;
-	return DT_OK;
-}
-
 /* Units that there are of a lock; 0: it is no resource. An rwlock is one to each of as many readers as there
  * are threads in the state, and all of them to a writer. */
 static uint32_t units_there_are(const struct dt_check_state *state, const struct dt_lock *lock)
@@ -358,7 +350,6 @@ static bool bounded(const struct dt_check_state *state)
 const struct dt_check dt_check_states = {
     .name = "states",
     .open = open_check,
-    .feed = feed,
     .finish = finish,
     .close = close_check,
     .bounded = bounded,

@@ -27,12 +27,12 @@ struct dt_check {
 	enum dt_err (*open)(struct dt_check_state **out, struct dt_facts *facts, struct dt_alloc *alloc,
 	                    const struct dt_check_options *options, dt_finding_sink *sink, void *context);
 	/* A sighting of `acq` was added to the facts, which are settled up to here. Emits at once
-	 * what is now known. */
+	 * what is now known. NULL: it waits for finish. */
 	enum dt_err (*feed)(struct dt_check_state *state, uint32_t acq, uint32_t segment);
 	/* Emit what feed could not, in deterministic order. */
 	enum dt_err (*finish)(struct dt_check_state *state);
 	void (*close)(struct dt_check_state *state);
-	/* True when a search bound was hit and findings may be missing: said in the report. */
+	/* True when a search bound was hit and findings may be missing: said in the report. NULL: there is none. */
 	bool (*bounded)(const struct dt_check_state *state);
 };
 extern const struct dt_check *const dt_checks[];  /* NULL-terminated */
