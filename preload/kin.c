@@ -10,6 +10,8 @@
 
 static bool is_recording(struct shim_thread *t)
 {
+	if (t->capacity && t->busy)
+		shim_log_count(DT_COUNT_SEGMENTS_LOST, 1);
 	return t->capacity && !t->busy && shim_process_check(t);
 }
 

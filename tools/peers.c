@@ -94,6 +94,12 @@ static uint32_t unique(uint32_t number, uint32_t id)
 	return id && number ? number << PEER_SHIFT | id : id;
 }
 
+/* An id of another process; one of too many of them says nothing here. */
+static uint32_t foreign_id(uint32_t number, uint32_t id)
+{
+	return number ? unique(number, id) : 0;
+}
+
 uint32_t peers_adopt(struct peers *peers, int32_t pid, struct dt_facts *facts, uint32_t id)
 {
 	for (uint32_t i = 0; i < peers->count; i++)
@@ -101,7 +107,7 @@ uint32_t peers_adopt(struct peers *peers, int32_t pid, struct dt_facts *facts, u
 			return unique(i + 1, id);
 	struct peer *peer = add_peer(peers, pid);
 	if (!peer)
-		return id;
+		return 0;
 	peer->adopted = true;
 	peer->facts = facts;
 	peer->resolve = resolve_open(facts, peers->symbols, peers->arena);
@@ -141,6 +147,19 @@ static void join_links(struct dt_finding *finding)
 	}
 }
 
+static void translate_event(struct peers *peers, struct dt_event *event)
+{
+	uint32_t number = number_of(peers, event->pid);
+
+	event->thread = foreign_id(number, event->thread);
+	event->lock = foreign_id(number, event->lock);
+	event->stack = foreign_id(number, event->stack);
+	event->other_thread = foreign_id(number, event->other_thread);
+	event->other_lock = foreign_id(number, event->other_lock);
+	for (uint32_t h = 0; h < event->holding_count; h++)
+		event->holding[h] = foreign_id(number, event->holding[h]);
+}
+
 const struct dt_finding *peers_translate(struct peers *peers, const struct dt_finding *found)
 {
 	bool foreign = false;
@@ -155,15 +174,11 @@ const struct dt_finding *peers_translate(struct peers *peers, const struct dt_fi
 	for (uint32_t i = 0; i < found->event_count; i++) {
 		struct dt_event *event = &copy->events[i];
 		*event = found->events[i];
-		uint32_t number = event->pid ? number_of(peers, event->pid) : 0;
-		event->thread = unique(number, event->thread);
-		event->lock = unique(number, event->lock);
-		event->stack = unique(number, event->stack);
-		event->other_thread = unique(number, event->other_thread);
-		event->other_lock = unique(number, event->other_lock);
 		event->holding = arena_alloc(peers->arena, event->holding_count * sizeof *event->holding);
 		for (uint32_t h = 0; h < event->holding_count; h++)
-			event->holding[h] = unique(number, found->events[i].holding[h]);
+			event->holding[h] = found->events[i].holding[h];
+		if (event->pid)
+			translate_event(peers, event);
 	}
 	join_links(copy);
 	return copy;
