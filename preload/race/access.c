@@ -39,16 +39,12 @@ static inline bool judge(struct race_hot *hot, race_cell cell, race_cell old, ui
 /* Two threads may look at the same moment, each before the other has left its cell. So what has come
  * meanwhile is looked at again, once one's own cell is there for all to see (the exchange is a full barrier):
  * one of the two sees the other's, as in Dekker's algorithm. */
-static void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, int at, race_cell cell,
-                  uintptr_t word, const struct race_access *access)
+static void leave_and_look(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
+                           race_cell cell, uintptr_t word, const struct race_access *access)
 {
-	if (!__atomic_load_n(&race_many_threads, __ATOMIC_RELAXED)) {
-		__atomic_store_n(&cells[at], cell, __ATOMIC_RELAXED);
-		return;
-	}
 	race_cell now[RACE_CELLS];
 	now[at] = __atomic_exchange_n(&cells[at], cell, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < RACE_CELLS; i++) {
+	for (unsigned i = 0; i < RACE_CELLS; i++) {
 		if (i != at)
 			now[i] = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
 		if (SHIM_UNLIKELY(now[i] != were[i]) && (now[i] & cell & RACE_MASK))
@@ -56,9 +52,31 @@ static void leave(struct race_hot *hot, race_cell *cells, const race_cell *were,
 	}
 }
 
+/* The barrier waits for every store before it, which is most of what an access costs when cells come from far
+ * away. Threads meet at one word at one moment after they have synchronised with something; the first
+ * accesses of an epoch are therefore exact, and a long run of them without any synchronisation is left like
+ * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which
+ * neither is repeated, may be missed. */
+static inline void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
+                         race_cell cell, uintptr_t word, const struct race_access *access)
+{
+	if (hot->exact && __atomic_load_n(&race_many_threads, __ATOMIC_RELAXED)) {
+		hot->exact--;
+		leave_and_look(hot, cells, were, at, cell, word, access);
+		return;
+	}
+	__atomic_store_n(&cells[at], cell, __ATOMIC_RELAXED);
+}
+
+/* Which one is forgotten when all four say something: another each time. */
+static inline unsigned any_room(const struct race_hot *hot)
+{
+	return (unsigned)((uintptr_t)hot->trace >> 3) % RACE_CELLS;
+}
+
 /* Look at every cell, then leave the new one. */
-static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
-                  const struct race_access *access)
+static __attribute__((noinline)) void check_each(struct race_hot *hot, race_cell *cells, race_cell cell,
+                                                 uintptr_t word, const struct race_access *access)
 {
 	race_cell were[RACE_CELLS];
 	int room = -1;
@@ -74,19 +92,65 @@ static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintpt
 		                                     __ATOMIC_RELAXED))
 			were[i] = 0;
 	}
-	/* When all four say something, one is forgotten, another each time. */
-	leave(hot, cells, were, room < 0 ? (int)(((uintptr_t)hot->trace >> 3) % RACE_CELLS) : room, cell,
-	      word, access);
+	leave(hot, cells, were, room < 0 ? any_room(hot) : (unsigned)room, cell, word, access);
 }
 
+static inline __m128i each(race_cell value)
+{
+	return _mm_set1_epi32((int)value);
+}
+
+/* One bit a lane. */
+static inline unsigned lanes_equal(__m128i a, __m128i b)
+{
+	return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(a, b)));
+}
+
+static inline unsigned lanes_zero(__m128i lanes)
+{
+	return lanes_equal(lanes, _mm_setzero_si128());
+}
+
+/* The same for all four at once, as far as none of them is a race, nor ordered by luck, and one is replaced
+ * at most: nearly always. Else each is looked at by itself. */
+static inline void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
+                         const struct race_access *access)
+{
+	race_cell were[RACE_CELLS] __attribute__((aligned(16)));
+	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells), new = each(cell);
+	_mm_store_si128((__m128i *)(void *)were, old);
+	unsigned apart = lanes_zero(_mm_and_si128(_mm_and_si128(old, new), each(RACE_MASK)));
+	unsigned own = lanes_zero(_mm_srli_epi32(_mm_xor_si128(old, new), RACE_SLOT_SHIFT));
+	__m128i more = _mm_or_si128(_mm_and_si128(_mm_andnot_si128(new, old), each(RACE_MASK)),
+	                            _mm_andnot_si128(old, each(cell & RACE_FLAGS)));
+	unsigned covered = lanes_zero(more) & ~apart;
+	const struct race_thread *t = hot->thread;
+	for (unsigned others = ~(apart | own) & ((1 << RACE_CELLS) - 1); others; others &= others - 1) {
+		unsigned i = (unsigned)__builtin_ctz(others);
+		uint32_t slot = race_cell_slot(were[i]), epoch = race_cell_epoch(were[i]);
+		bool ordered = t->clock.epoch[slot] >= epoch, conflict = !(were[i] & cell & RACE_FLAGS);
+		if (SHIM_UNLIKELY(conflict && (!ordered || t->must.epoch[slot] < epoch))) {
+			check_each(hot, cells, cell, word, access);
+			return;
+		}
+		if (!ordered)
+			covered &= ~(1u << i);
+	}
+	if (SHIM_UNLIKELY(covered & (covered - 1))) {
+		check_each(hot, cells, cell, word, access);
+		return;
+	}
+	unsigned room = covered ? covered : lanes_zero(old);
+	leave(hot, cells, were, room ? (unsigned)__builtin_ctz(room) : any_room(hot), cell, word, access);
+}
+
+/* A read says nothing new after a write either: with the bit of a read set, both look the same. */
 static inline __attribute__((always_inline)) bool seen(const race_cell *cells, race_cell cell)
 {
 	__m128i all = _mm_load_si128((const __m128i *)(const void *)cells);
-	__m128i same = _mm_cmpeq_epi32(all, _mm_set1_epi32((int)cell));
 	if (cell & RACE_READ)
-		same = _mm_or_si128(
-		    same, _mm_cmpeq_epi32(all, _mm_set1_epi32((int)(cell & ~(race_cell)RACE_READ))));
-	return _mm_movemask_epi8(same) != 0;
+		all = _mm_or_si128(all, each(RACE_READ));
+	return lanes_equal(all, each(cell));
 }
 
 static inline bool ignored(const struct race_hot *hot, uint32_t kind)
@@ -95,28 +159,30 @@ static inline bool ignored(const struct race_hot *hot, uint32_t kind)
 	       hot->ignore & (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES);
 }
 
+static inline __attribute__((always_inline)) uint32_t mask_in_word(uintptr_t address, unsigned bytes)
+{
+	return ((1u << bytes) - 1) << (address & 7) & RACE_MASK;
+}
+
+/* bytes_log: or 4 and more, for the 16 bytes of an atomic. */
 static __attribute__((noinline)) void look(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
 {
 	struct race_hot *hot = race_self();
-	if (!hot || ignored(hot, kind))
+	if (SHIM_UNLIKELY(!hot) || ignored(hot, kind))
 		return;
-	uint32_t mask = ((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK;
 	race_trace_access(hot, address, bytes_log, kind, pc);
-	race_cell cell = hot->stamp | kind | mask;
+	race_cell cell = hot->stamp | kind | mask_in_word(address, 1u << bytes_log);
 	const struct race_access access = {address, (size_t)1 << bytes_log, kind, pc, false};
 	check(hot, race_cells_of(address), cell, address & ~(uintptr_t)7, &access);
 }
 
+/* A thread that is not followed has no stamp, and there may be no shadow either. */
 static inline __attribute__((always_inline)) void access_one(uintptr_t address, unsigned bytes_log,
                                                              uint32_t kind, uintptr_t pc)
 {
-	race_cell stamp = race_hot.stamp;
-	if (SHIM_LIKELY(stamp)) {
-		uint32_t mask = ((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK;
-		if (SHIM_LIKELY(seen(race_cells_of(address), stamp | kind | mask)))
-			return;
-	}
-	look(address, bytes_log, kind, pc);
+	race_cell stamp = race_hot.stamp, cell = stamp | kind | mask_in_word(address, 1u << bytes_log);
+	if (SHIM_UNLIKELY(!stamp || !seen(race_cells_of(address), cell)))
+		look(address, bytes_log, kind, pc);
 }
 
 void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
@@ -202,42 +268,54 @@ void race_access_freeing(struct race_hot *hot, uintptr_t address, size_t bytes, 
 		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
 	}
 
-#define UNALIGNED(bytes)                                                                                     \
+static inline __attribute__((always_inline)) void access_two(uintptr_t address, uint32_t kind, uintptr_t pc)
+{
+	access_one(address, 3, kind, pc);
+	access_one(address + 8, 3, kind, pc);
+}
+
+/* What compilers call unaligned mostly is not, or at least lies in one word. */
+static inline __attribute__((always_inline)) void access_unaligned(uintptr_t address, unsigned bytes_log,
+                                                                   uint32_t kind, uintptr_t pc)
+{
+	if (SHIM_LIKELY((address & 7) + (1u << bytes_log) <= RACE_WORD))
+		access_one(address, bytes_log, kind, pc);
+	else if (bytes_log == 4 && !(address & 7))
+		access_two(address, kind, pc);
+	else
+		race_access_range(address, (size_t)1 << bytes_log, kind, pc);
+}
+
+#define UNALIGNED(bytes, log)                                                                                \
 	ABI(void, __tsan_unaligned_read##bytes, (void *p))                                                   \
 	{                                                                                                    \
-		race_access_range((uintptr_t)p, bytes, READ, PC);                                            \
+		access_unaligned((uintptr_t)p, log, READ, PC);                                               \
 	}                                                                                                    \
 	ABI(void, __tsan_unaligned_write##bytes, (void *p))                                                  \
 	{                                                                                                    \
-		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
 	}                                                                                                    \
 	ABI(void, __tsan_unaligned_read_write##bytes, (void *p))                                             \
 	{                                                                                                    \
-		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
 	}                                                                                                    \
 	ABI(void, __tsan_unaligned_volatile_read##bytes, (void *p))                                          \
 	{                                                                                                    \
-		race_access_range((uintptr_t)p, bytes, READ, PC);                                            \
+		access_unaligned((uintptr_t)p, log, READ, PC);                                               \
 	}                                                                                                    \
 	ABI(void, __tsan_unaligned_volatile_write##bytes, (void *p))                                         \
 	{                                                                                                    \
-		race_access_range((uintptr_t)p, bytes, WRITE, PC);                                           \
+		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
 	}
 
 ACCESSES(1, 0)
 ACCESSES(2, 1)
 ACCESSES(4, 2)
 ACCESSES(8, 3)
-UNALIGNED(2)
-UNALIGNED(4)
-UNALIGNED(8)
-UNALIGNED(16)
-
-static inline __attribute__((always_inline)) void access_two(uintptr_t address, uint32_t kind, uintptr_t pc)
-{
-	access_one(address, 3, kind, pc);
-	access_one(address + 8, 3, kind, pc);
-}
+UNALIGNED(2, 1)
+UNALIGNED(4, 2)
+UNALIGNED(8, 3)
+UNALIGNED(16, 4)
 
 ABI(void, __tsan_read16, (void *p))
 {
@@ -304,8 +382,8 @@ ABI(void *, __tsan_memset, (void *to, int value, uintptr_t bytes))
 	return __builtin_memset(to, value, bytes);
 }
 
-/* The same when the program calls libc's: the linker is told (--wrap) to take these for what it links, so that the
- * calls of libraries stay what they are. */
+/* The same when the program calls libc's: the linker is told (--wrap) to take these for what it links, so
+ * that the calls of libraries stay what they are. */
 ABI(void *, __wrap_memcpy, (void *to, const void *from, uintptr_t bytes))
 {
 	race_access_range((uintptr_t)from, bytes, READ, PC);

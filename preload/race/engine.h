@@ -28,6 +28,7 @@
 enum {
 	RACE_FRAMES_MAX = 1 << 16, /* calls deep; deeper ones are counted only */
 	RACE_LOCKS_MAX = 64,       /* held at once, as far as a report needs them */
+	RACE_EXACT = 1024,         /* accesses of an epoch that are looked at twice (access.c) */
 	RACE_IGNORE_READS = 1,
 	RACE_IGNORE_WRITES = 2,
 	RACE_IGNORE_SYNC = 4
@@ -49,6 +50,7 @@ struct race_thread;
 struct race_hot {
 	race_cell stamp; /* 0: not followed */
 	uint32_t busy;
+	uint32_t exact;           /* accesses of the epoch that are still looked at twice */
 	uint64_t *trace;          /* next free word */
 	uintptr_t traced_pc;      /* of the last access that was traced */
 	struct race_frame *frame; /* next free one */

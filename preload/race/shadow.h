@@ -1,7 +1,7 @@
 /* shadow.h: what is remembered of each 8 bytes of the program: four cells, 16 bytes.
  *
  * A cell is one access that a later one may race with:
- *   bits 0-7 which of the 8 bytes, 8 atomic, 9 read, 10-23 epoch, 24-31 slot
+ *   bits 0-7 which of the 8 bytes, 8-21 epoch, 22 atomic, 23 read, 24-31 slot
  * and 0 is none. The layout is that of ThreadSanitizer's third runtime (LLVM 14): small enough that four
  * are compared at once.
  *
@@ -22,10 +22,10 @@ enum {
 	RACE_CELLS = 4,
 	RACE_WORD = 8, /* bytes that one set of cells speaks of */
 	RACE_MASK = 0xff,
-	RACE_ATOMIC = 0x100,
-	RACE_READ = 0x200,
+	RACE_ATOMIC = 1 << 22,
+	RACE_READ = 1 << 23,
 	RACE_FLAGS = RACE_ATOMIC | RACE_READ,
-	RACE_EPOCH_SHIFT = 10,
+	RACE_EPOCH_SHIFT = 8,
 	RACE_EPOCH_MAX = (1 << 14) - 1,
 	RACE_SLOT_SHIFT = 24,
 	RACE_SLOTS = 255

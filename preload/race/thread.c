@@ -162,6 +162,7 @@ static bool attach(struct race_hot *hot, uint32_t id)
 	hot->frame = t->frames;
 	hot->ignore = 0;
 	hot->stamp = race_stamp(t->slot, t->epoch);
+	hot->exact = RACE_EXACT;
 	race_trace_begin(hot);
 	race_predict_epoch(t);
 	__atomic_store_n(&t->live, true, __ATOMIC_RELEASE);
@@ -201,6 +202,7 @@ void shim_race_create_now(uint32_t id)
 		race_clock_refresh(&hot->thread->must);
 		hand_over(hot->thread, &begins[id]);
 	}
+	__atomic_store_n(&race_many_threads, true, __ATOMIC_RELAXED);
 	race_epoch_next(hot);
 	hot->busy = 0;
 }

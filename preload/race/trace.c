@@ -229,7 +229,7 @@ static size_t replay_event(struct replay *r, const uint64_t *at)
 		r->depth -= r->depth > 0;
 		return 1;
 	case RACE_EVENT_EPOCH:
-		r->in_epoch = ((operand ^ r->wanted) >> RACE_EPOCH_SHIFT) == 0;
+		r->in_epoch = !((operand ^ r->wanted) & ~(uint64_t)(RACE_FLAGS | RACE_MASK));
 		return 1;
 	case RACE_EVENT_LOCK:
 		if (r->lock_count < RACE_LOCKS_MAX)

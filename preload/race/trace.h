@@ -92,9 +92,8 @@ static inline void race_trace_access(struct race_hot *hot, uintptr_t address, un
 		__atomic_store_n(at++, race_event_word(RACE_EVENT_PC, pc), __ATOMIC_RELAXED);
 		delta = 1 << 14;
 	}
-	uint64_t word = UINT64_C(1) << 63 | delta << 48 | (uint64_t)(kind & RACE_READ) << (47 - 9) |
-	                (uint64_t)(kind & RACE_ATOMIC) << (46 - 8) | (uint64_t)bytes_log << 44 |
-	                (address & RACE_ADDRESS_MASK);
+	uint64_t word = UINT64_C(1) << 63 | delta << 48 | (uint64_t)(kind & RACE_FLAGS) << (46 - 22) |
+	                (uint64_t)bytes_log << 44 | (address & RACE_ADDRESS_MASK);
 	__atomic_store_n(at, word, __ATOMIC_RELAXED);
 	hot->trace = at + 1;
 }
