@@ -279,7 +279,7 @@ static void fence_acquire(struct race_thread *t)
 	race_clock_refresh(&t->must);
 	race_clock_refresh(&t->to_acquire);
 	t->clock_grew |= race_clock_join(&t->clock, &t->to_acquire);
-	race_clock_join(&t->must, &t->to_acquire);
+	t->clock_grew |= race_clock_join(&t->must, &t->to_acquire);
 }
 
 static void fence_release(struct race_hot *hot)

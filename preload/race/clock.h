@@ -13,12 +13,16 @@
 #include "shadow.h"
 
 struct race_clock {
-	_Alignas(16) uint16_t epoch[RACE_SLOTS + 1];
-	uint32_t era; /* of the slots, when it was last brought up to date */
+	/* In the first line with the lowest slots: clocks of objects go from processor to processor. */
+	_Alignas(RACE_LINE) uint32_t era; /* of the slots, when it was last brought up to date */
+	uint32_t zero[3];
+	uint16_t epoch[RACE_SLOTS + 1]; /* aligned to 16 bytes */
 };
 
 extern uint32_t race_era; /* goes up with every sweep */
 extern uint32_t race_slot_eras[RACE_SLOTS + 1];
+/* Of a slot: who knows one of its epochs does not know the earlier ones: a thread took it that did not. */
+extern bool race_slot_mixed[RACE_SLOTS + 1];
 extern uint32_t race_slots_used; /* all components from here on are 0; a multiple of 8 */
 
 void race_clock_drop_swept(struct race_clock *clock);

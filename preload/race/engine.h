@@ -102,6 +102,12 @@ void race_slot_leave(struct race_thread *t);
 /* The calling thread's epoch ends: everything up to here is published. */
 void race_epoch_next(struct race_hot *hot);
 
+/* Nothing was done in this epoch yet. */
+static inline bool race_epoch_idle(const struct race_hot *hot)
+{
+	return hot->trace == hot->thread->epoch_trace;
+}
+
 /* Spin locks of the engine. */
 void race_spin_wait(uint32_t *lock);
 

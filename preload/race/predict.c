@@ -7,7 +7,8 @@
  * conflict under a lock, everything is learned that earlier holders of it had published. What is left are
  * accesses without a common lock, ordered by sections that had nothing to do with each other.
  *
- * The held set of an epoch is an interned number; taking or releasing a lock begins a new epoch. */
+ * The held set of an epoch is an interned number; taking or releasing a lock begins a new epoch,
+ * unless nothing was done in the last one. */
 #include "predict.h"
 
 #include "../options.h"
@@ -54,10 +55,10 @@ static uint32_t intern(const struct race_thread *t)
 		hash = (hash ^ (locks[count++] = (uintptr_t)t->locks[i].lock)) * 0x9e3779b97f4a7c15u;
 	for (uint32_t i = 0; count && i < 64; i++) {
 		uint32_t at = ((uint32_t)(hash >> 40) + i) & (SETS - 1);
-		uint32_t state = 0;
 		if (!at)
 			continue;
-		if (__atomic_compare_exchange_n(&sets[at].state, &state, 1, false, __ATOMIC_ACQ_REL,
+		uint32_t state = __atomic_load_n(&sets[at].state, __ATOMIC_ACQUIRE);
+		if (!state && __atomic_compare_exchange_n(&sets[at].state, &state, 1, false, __ATOMIC_ACQ_REL,
 		                                __ATOMIC_ACQUIRE)) {
 			sets[at].count = count;
 			__builtin_memcpy(sets[at].locks, locks, count * sizeof *locks);
@@ -76,16 +77,13 @@ void race_predict_epoch(const struct race_thread *t)
 		set_of[t->slot][t->epoch] = (uint16_t)t->lockset;
 }
 
-void race_predict_lockset(struct race_hot *hot)
+bool race_predict_lockset(struct race_thread *t)
 {
-	struct race_thread *t = hot->thread;
 	if (!shim_options.predict || !open_tables())
-		return;
-	uint32_t set = t->lock_count ? intern(t) : 0;
-	if (set == t->lockset)
-		return;
-	t->lockset = set;
-	race_epoch_next(hot);
+		return false;
+	uint32_t before = t->lockset;
+	t->lockset = t->lock_count ? intern(t) : 0;
+	return t->lockset != before;
 }
 
 /* The calling thread holds it too, and learns what its earlier holders had published. */

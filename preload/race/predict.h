@@ -8,9 +8,9 @@
 /* A conflict that happens-before orders and must-happen-before does not. */
 void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,
                   const struct race_access *access);
-/* The calling thread's set of held locks has changed. */
-void race_predict_lockset(struct race_hot *hot);
-/* A new epoch begins. */
+/* The calling thread's held locks have changed. True: it is another set, which counts from the next epoch on. */
+bool race_predict_lockset(struct race_thread *t);
+/* An epoch begins, or nothing was done in it yet: this is the set that was held in it. */
 void race_predict_epoch(const struct race_thread *t);
 
 #endif

@@ -21,6 +21,7 @@ typedef uint32_t race_cell;
 enum {
 	RACE_CELLS = 4,
 	RACE_WORD = 8, /* bytes that one set of cells speaks of */
+	RACE_LINE = 64, /* of the processor's cache: what threads share or must not share */
 	RACE_MASK = 0xff,
 	RACE_ATOMIC = 1 << 22,
 	RACE_READ = 1 << 23,

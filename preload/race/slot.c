@@ -10,13 +10,14 @@
 enum { SPINS_MAX = 100 };
 
 struct slot {
-	uint32_t epoch; /* the last one given out */
+	_Alignas(RACE_LINE) uint32_t epoch; /* the last one given out */
 	uint32_t users;
 };
 
 static struct slot slots[RACE_SLOTS];
 static uint32_t slots_lock;
 uint32_t race_era = 1, race_slot_eras[RACE_SLOTS + 1], race_slots_used = 8;
+bool race_slot_mixed[RACE_SLOTS + 1];
 
 /* The holder may have lost its processor: then let it have ours. */
 void race_spin_wait(uint32_t *lock)
@@ -56,6 +57,7 @@ static void sweep(void)
 		if (!dead[i])
 			continue;
 		slots[i].epoch = 0;
+		race_slot_mixed[i] = false;
 		race_slot_eras[i] = race_era + 1;
 	}
 	__atomic_store_n(&race_era, race_era + 1, __ATOMIC_RELEASE);
@@ -99,8 +101,10 @@ static void enter(struct race_thread *t)
 	}
 	if (!slot)
 		slot = &slots[0]; /* all are shared and used up: what is missed is said nowhere worse */
-	slot->users++;
 	t->slot = (uint32_t)(slot - slots);
+	if (slot->users || t->clock.epoch[t->slot] < slot->epoch || t->must.epoch[t->slot] < slot->epoch)
+		__atomic_store_n(&race_slot_mixed[t->slot], true, __ATOMIC_RELEASE);
+	slot->users++;
 	t->epoch = __atomic_add_fetch(&slot->epoch, 1, __ATOMIC_RELAXED);
 	if (t->slot >= race_slots_used)
 		__atomic_store_n(&race_slots_used, (t->slot + 8) & ~7u, __ATOMIC_RELAXED);

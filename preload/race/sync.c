@@ -144,9 +144,19 @@ static void bring_up_to_date(struct race_sync *sync)
 		sync->last_epoch = 0;
 }
 
+static bool is_proof(const struct race_sync *sync)
+{
+	return sync->last_epoch && !__atomic_load_n(&race_slot_mixed[sync->last_slot], __ATOMIC_ACQUIRE);
+}
+
 static bool knows_all(const struct race_thread *t, const struct race_sync *sync)
 {
-	return sync->last_epoch && t->clock.epoch[sync->last_slot] >= sync->last_epoch;
+	return t->clock.epoch[sync->last_slot] >= sync->last_epoch && is_proof(sync);
+}
+
+static bool knows_all_must(const struct race_thread *t, const struct race_sync *sync)
+{
+	return sync->last_must && t->must.epoch[sync->last_slot] >= sync->last_epoch && is_proof(sync);
 }
 
 void race_sync_acquire(struct race_thread *t, struct race_sync *sync, bool must)
@@ -158,15 +168,14 @@ void race_sync_acquire(struct race_thread *t, struct race_sync *sync, bool must)
 	bring_up_to_date(sync);
 	if (!knows_all(t, sync) && race_clock_join(&t->clock, sync->clock))
 		t->clock_grew = true;
-	if (must && sync->must && race_clock_join(&t->must, sync->must))
+	if (must && sync->must && !knows_all_must(t, sync) && race_clock_join(&t->must, sync->must))
 		t->clock_grew = true;
 }
 
 /* Nothing was done in this epoch, so that it says no more than the one before. */
 static bool says_nothing_new(const struct race_hot *hot)
 {
-	const struct race_thread *t = hot->thread;
-	return hot->trace == t->epoch_trace && !t->clock_grew;
+	return race_epoch_idle(hot) && !hot->thread->clock_grew;
 }
 
 static void publish(struct race_clock **to, const struct race_clock *from, bool store)
@@ -177,6 +186,13 @@ static void publish(struct race_clock **to, const struct race_clock *from, bool 
 		race_clock_copy(*to, from);
 	else
 		race_clock_join(*to, from);
+}
+
+/* The object has this thread's clocks as they were when its last epoch ended, and they have not grown since. */
+static bool lacks_own_only(const struct race_thread *t, const struct race_sync *sync)
+{
+	return sync->last_thread == t && sync->last_slot == t->slot && sync->last_epoch &&
+	       sync->last_epoch + 1 == t->epoch && !t->clock_grew;
 }
 
 void race_sync_release(struct race_hot *hot, struct race_sync *sync, enum shim_race_sync how, bool must)
@@ -190,10 +206,17 @@ void race_sync_release(struct race_hot *hot, struct race_sync *sync, enum shim_r
 	uint16_t *own = &t->clock.epoch[t->slot], *own_must = &t->must.epoch[t->slot];
 	*own -= idle;
 	*own_must -= idle;
-	publish(&sync->clock, &t->clock, store);
-	/* A lock's must clock is what is known when its protected data show that the order was no accident.
-	 */
-	publish(&sync->must, &t->must, must && store);
+	if (lacks_own_only(t, sync) && sync->last_must && must) {
+		sync->clock->epoch[t->slot] = *own;
+		sync->must->epoch[t->slot] = *own_must;
+	} else {
+		publish(&sync->clock, &t->clock, store);
+		/* A lock's must clock is what is known when its protected data show that the order was no
+		 * accident. */
+		publish(&sync->must, &t->must, must && store);
+		sync->last_must = must && store && sync->clock && sync->must;
+	}
+	sync->last_thread = t;
 	sync->last_slot = t->slot;
 	sync->last_epoch = store ? *own : 0;
 	sync->last_era = race_era;

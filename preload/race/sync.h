@@ -9,14 +9,15 @@
 #include "engine.h"
 
 struct race_sync {
-	uint32_t lock;
+	_Alignas(RACE_LINE) uint32_t lock;
 	uint32_t next_free;
 	uintptr_t address;        /* 0: free */
 	struct race_clock *clock; /* what its last releases published; NULL: nothing */
 	struct race_clock *must;
 	uint32_t last_slot, last_epoch; /* clock is all that was known then and there; epoch 0: not so */
 	uint32_t last_era;
-	uint32_t zero;
+	bool last_must; /* and so is must */
+	const struct race_thread *last_thread;
 };
 
 struct race_block {

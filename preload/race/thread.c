@@ -277,6 +277,7 @@ void shim_race_forked_now(void)
 			race_slot_leave(other);
 			other->live = false;
 		}
+	t->clock_grew = true;
 	t->id = shim_self.id;
 }
 
@@ -329,11 +330,17 @@ void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
 	if (is_rwlock(how) && !(how & SHIM_HOW_SHARED))
 		shim_race_acquire_now(readers_of(lock), false);
 	hot->busy = 1;
+	bool idle = race_epoch_idle(hot);
 	/* The event first: a part that begins here begins with what was held before it. */
 	race_trace_event2(hot, RACE_EVENT_LOCK, (uintptr_t)lock, (uint64_t)how << 32 | context);
 	if (t->lock_count < RACE_LOCKS_MAX)
 		t->locks[t->lock_count++] = (struct race_lock){lock, context, how};
-	race_predict_lockset(hot);
+	if (race_predict_lockset(t)) {
+		if (idle)
+			race_predict_epoch(t);
+		else
+			race_epoch_next(hot);
+	}
 	hot->busy = 0;
 }
 
@@ -360,13 +367,16 @@ void shim_race_unlock_now(const void *lock, uint32_t how)
 	hot->busy = 1;
 	race_trace_event(hot, RACE_EVENT_UNLOCK, (uintptr_t)lock);
 	hot->busy = 0;
-	uint32_t held = drop_lock(hot->thread, lock);
+	struct race_thread *t = hot->thread;
+	uint32_t held = drop_lock(t, lock), epoch = t->epoch;
+	bool changed = race_predict_lockset(t);
 	if (is_rwlock(how) && held & SHIM_HOW_SHARED)
 		shim_race_release_now(readers_of(lock), SHIM_RACE_JOIN, false);
 	else
 		shim_race_release_now(lock, SHIM_RACE_STORE, false);
 	hot->busy = 1;
-	race_predict_lockset(hot);
+	if (changed && t->epoch == epoch)
+		race_epoch_next(hot);
 	hot->busy = 0;
 }
 
