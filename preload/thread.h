@@ -22,7 +22,7 @@ struct shim_start {
 };
 
 struct shim_shown {
-	_Alignas(64) struct shim_held held[1 + SHIM_HELD_INLINE]; /* the first holds nothing */
+	_Alignas(128) struct shim_held held[1 + SHIM_HELD_INLINE]; /* the first holds nothing; lines are fetched in pairs */
 	struct shim_claims claims;
 };
 
