@@ -11,6 +11,7 @@
 
 #include "hook.h"
 #include "log.h"
+#include "race/race.h"
 #include "signals.h"
 
 typedef void handler_fn(int);
@@ -20,14 +21,17 @@ enum { COLUMNS = 16 };
 
 static _Atomic(uintptr_t) handlers[COLUMNS][DT_SIGNAL_MAX + 1];
 
-/* Not a system call in here: a handler may run where nearly all of them are forbidden. */
+/* Not a system call in here: a handler may run where nearly all of them are forbidden. What came before the handler was
+ * installed, or the signal sent, comes before what the handler does. */
 static __attribute__((noinline)) void run_handler(int number, siginfo_t *info, void *context, unsigned column)
 {
 	struct shim_thread *t = &shim_self;
 	struct shim_handler handler;
 	action_fn *action = (action_fn *)atomic_load_explicit(&handlers[column][number], memory_order_relaxed);
 	shim_signals_enter(t, &handler, number);
+	uint32_t race = shim_race_handler(number);
 	action(number, info, context);
+	shim_race_handled(race);
 	/* The mask that the kernel goes back to; the handler may have changed it. */
 	shim_signals_leave(t, &handler, *(const uint64_t *)&((const ucontext_t *)context)->uc_sigmask);
 }
@@ -115,6 +119,7 @@ SHIM_HOOK(int, sigaction, (int number, const struct sigaction *action, struct si
 		handler = (uintptr_t)action->sa_handler;
 		wrapped.sa_handler = (handler_fn *)wrap(number, handler);
 	}
+	shim_race_signalling(number);
 	int result = SHIM_REAL(sigaction)(number, action ? &wrapped : NULL, old);
 	if (result == 0 && action)
 		installed(number, handler, wrapped.sa_flags & (int)SA_RESETHAND);
@@ -128,6 +133,7 @@ SHIM_HOOK(int, sigaction, (int number, const struct sigaction *action, struct si
 	extern handler_fn *name(int number, handler_fn *handler);                                            \
 	SHIM_HOOK(handler_fn *, name, (int number, handler_fn *handler))                                     \
 	{                                                                                                    \
+		shim_race_signalling(number);                                                                \
 		handler_fn *old = SHIM_REAL(name)(number, (handler_fn *)wrap(number, (uintptr_t)handler));   \
 		if (old != SIG_ERR)                                                                          \
 			installed(number, (uintptr_t)handler, once);                                         \
@@ -142,6 +148,7 @@ SIMPLE(__sysv_signal, true)
 /* sigset blocks the signal, or unblocks it. */
 SHIM_HOOK(handler_fn *, sigset, (int number, handler_fn *handler))
 {
+	shim_race_signalling(number);
 	handler_fn *old = SHIM_REAL(sigset)(number, (handler_fn *)wrap(number, (uintptr_t)handler));
 	if (old == SIG_ERR)
 		return old;

@@ -31,7 +31,7 @@ static inline bool judge(struct race_hot *hot, race_cell cell, race_cell old, ui
 	if (SHIM_UNLIKELY(!ordered && conflict))
 		race_report(hot, word, cell, old, access);
 	if (SHIM_UNLIKELY(ordered && conflict && old_slot != slot &&
-	                  t->must.epoch[old_slot] < race_cell_epoch(old)))
+	                  race_predict_wanted(t, old_slot, race_cell_epoch(old))))
 		race_predict(hot, word, cell, old, access);
 	return ordered;
 }
@@ -129,7 +129,7 @@ static inline void check(struct race_hot *hot, race_cell *cells, race_cell cell,
 		unsigned i = (unsigned)__builtin_ctz(others);
 		uint32_t slot = race_cell_slot(were[i]), epoch = race_cell_epoch(were[i]);
 		bool ordered = t->clock.epoch[slot] >= epoch, conflict = !(were[i] & cell & RACE_FLAGS);
-		if (SHIM_UNLIKELY(conflict && (!ordered || t->must.epoch[slot] < epoch))) {
+		if (SHIM_UNLIKELY(conflict && (!ordered || race_predict_wanted(t, slot, epoch)))) {
 			check_each(hot, cells, cell, word, access);
 			return;
 		}

@@ -42,6 +42,7 @@ struct race_frame {
 struct race_lock {
 	const void *lock;
 	uint32_t context, how;
+	uint32_t learned; /* what its earlier holders had published is known (predict.c) */
 };
 
 struct race_part;
@@ -71,7 +72,7 @@ struct race_thread {
 	uint32_t lockset;
 	uint64_t *epoch_trace; /* where the trace stood when the epoch began */
 	uint32_t ignore_reads, ignore_writes, ignore_sync;
-	uint32_t lock_count;
+	uint32_t lock_count, unlearned; /* unlearned: how many of them are not learned */
 	struct race_lock locks[RACE_LOCKS_MAX];
 	uintptr_t stack_start, stack_end;
 	uint32_t deeper;         /* calls beyond frames */

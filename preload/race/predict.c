@@ -4,11 +4,13 @@
  * two critical sections of one lock have conflicting accesses, the later one may depend on the earlier (a
  * queue, a flag), and what follows it comes after the earlier section in every schedule that does the same.
  * This is the first rule of WCP (Kini, Mathur, Viswanathan, PLDI 2017), taken more widely: after the first
- * conflict under a lock, everything is learned that earlier holders of it had published. What is left are
+ * conflict under a lock, everything is learned that earlier holders of it had published (also when the
+ * conflict itself is in order anyway: what the earlier section did after it is not yet). What is left are
  * accesses without a common lock, ordered by sections that had nothing to do with each other.
  *
  * The held set of an epoch is an interned number; taking or releasing a lock begins a new epoch,
- * unless nothing was done in the last one. */
+ * unless nothing was done in the last one. Of a set that is too large, or finds no room, nothing is known, and
+ * nothing is said. */
 #include "predict.h"
 
 #include "../options.h"
@@ -16,7 +18,7 @@
 #include "report.h"
 #include "sync.h"
 
-enum { SETS = 1 << 15, SET_LOCKS = 6 };
+enum { SETS = 1 << 16, SET_LOCKS = 6, PROBES = 64, UNKNOWN = SETS - 1 };
 
 struct lockset {
 	uint32_t state; /* 0 free, 1 being written, 2 there */
@@ -45,17 +47,33 @@ static bool same(const struct lockset *set, const uintptr_t *locks, uint32_t cou
 	return set->count == count && __builtin_memcmp(set->locks, locks, count * sizeof *locks) == 0;
 }
 
-/* 0: the empty set, or no room. */
+/* In order of address: who took which first doesn't matter. */
+static void put_in_order(uintptr_t *locks, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		for (uint32_t j = i; j > 0 && locks[j] < locks[j - 1]; j--) {
+			uintptr_t swapped = locks[j];
+			locks[j] = locks[j - 1];
+			locks[j - 1] = swapped;
+		}
+}
+
+/* 0 is the empty set. */
 static uint32_t intern(const struct race_thread *t)
 {
 	uintptr_t locks[SET_LOCKS];
-	uint32_t count = 0;
+	uint32_t count = t->lock_count;
 	uint64_t hash = 0;
-	for (uint32_t i = t->lock_count; i-- > 0 && count < SET_LOCKS;)
-		hash = (hash ^ (locks[count++] = (uintptr_t)t->locks[i].lock)) * 0x9e3779b97f4a7c15u;
-	for (uint32_t i = 0; count && i < 64; i++) {
+	if (count > SET_LOCKS)
+		return UNKNOWN;
+	for (uint32_t i = 0; i < count; i++)
+		locks[i] = (uintptr_t)t->locks[i].lock;
+	put_in_order(locks, count);
+	for (uint32_t i = 0; i < count; i++)
+		hash = (hash ^ locks[i]) * 0x9e3779b97f4a7c15u;
+	for (uint32_t i = 0; i < PROBES; i++) {
 		uint32_t at = ((uint32_t)(hash >> 40) + i) & (SETS - 1);
-		if (!at)
+		if (!at || at == UNKNOWN)
 			continue;
 		uint32_t state = __atomic_load_n(&sets[at].state, __ATOMIC_ACQUIRE);
 		if (!state && __atomic_compare_exchange_n(&sets[at].state, &state, 1, false, __ATOMIC_ACQ_REL,
@@ -68,7 +86,7 @@ static uint32_t intern(const struct race_thread *t)
 		if (state == 2 && same(&sets[at], locks, count))
 			return at;
 	}
-	return 0;
+	return UNKNOWN;
 }
 
 void race_predict_epoch(const struct race_thread *t)
@@ -86,24 +104,37 @@ bool race_predict_lockset(struct race_thread *t)
 	return t->lockset != before;
 }
 
-/* The calling thread holds it too, and learns what its earlier holders had published. */
+static void learn(struct race_thread *t, const void *object)
+{
+	struct race_sync *sync = race_sync_lock((uintptr_t)object, false);
+	if (!sync)
+		return;
+	if (sync->must) {
+		race_clock_refresh(sync->must);
+		race_clock_refresh(&t->must);
+		t->clock_grew |= race_clock_join(&t->must, sync->must);
+	}
+	race_sync_unlock(sync);
+}
+
+/* The calling thread holds one of the set too, and learns what its earlier holders had published: once while
+ * it holds it. Readers come and go meanwhile, so what they publish may be missed. */
 static bool common_lock(struct race_thread *t, const struct lockset *set)
 {
 	bool common = false;
 	for (uint32_t i = 0; i < set->count; i++)
 		for (uint32_t j = 0; j < t->lock_count; j++) {
-			if (set->locks[i] != (uintptr_t)t->locks[j].lock)
+			struct race_lock *held = &t->locks[j];
+			if (set->locks[i] != (uintptr_t)held->lock)
 				continue;
 			common = true;
-			struct race_sync *sync = race_sync_lock(set->locks[i], false);
-			if (!sync)
+			if (held->learned)
 				continue;
-			if (sync->must) {
-				race_clock_refresh(sync->must);
-				race_clock_refresh(&t->must);
-				t->clock_grew |= race_clock_join(&t->must, sync->must);
-			}
-			race_sync_unlock(sync);
+			learn(t, held->lock);
+			if (race_is_rwlock(held->how) && !(held->how & SHIM_HOW_SHARED))
+				learn(t, race_readers_of(held->lock));
+			held->learned = 1;
+			t->unlearned--;
 		}
 	return common;
 }
@@ -114,9 +145,12 @@ void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cel
 	if (!shim_options.predict || hot->busy || !__atomic_load_n(&set_of, __ATOMIC_ACQUIRE))
 		return;
 	struct race_thread *t = hot->thread;
+	uint32_t slot = race_cell_slot(old), epoch = race_cell_epoch(old);
+	uint32_t set = set_of[slot][epoch];
+	bool by_luck = t->must.epoch[slot] < epoch && set != UNKNOWN && t->lockset != UNKNOWN;
 	hot->busy = 1;
-	bool common = common_lock(t, &sets[set_of[race_cell_slot(old)][race_cell_epoch(old)]]);
+	bool common = common_lock(t, &sets[set]);
 	hot->busy = 0;
-	if (!common && !access->is_free)
+	if (by_luck && !common && !access->is_free)
 		race_report_predicted(hot, word, cell, old, access);
 }

@@ -5,7 +5,13 @@
 
 #include "access.h"
 
-/* A conflict that happens-before orders and must-happen-before does not. */
+/* A conflict that happens-before orders: is there something to say, or to learn from it? Also when must-happen-before
+ * knows the access itself (by a pipe, say), but not all that its thread did before it gave the lock back. */
+static inline bool race_predict_wanted(const struct race_thread *t, uint32_t slot, uint32_t epoch)
+{
+	return t->must.epoch[slot] < epoch || (t->unlearned && t->must.epoch[slot] < t->clock.epoch[slot]);
+}
+
 void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,
                   const struct race_access *access);
 /* The calling thread's held locks have changed. True: it is another set, which counts from the next epoch on. */

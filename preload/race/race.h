@@ -32,6 +32,16 @@ void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t
 void shim_race_freeing_now(void *block, size_t bytes, uintptr_t pc);
 void shim_race_unmapped_now(uintptr_t start, size_t bytes);
 void shim_race_forked_now(void);
+void shim_race_sent_now(int fd);
+void shim_race_received_now(int fd);
+void shim_race_connecting_now(void);
+void shim_race_accepted_now(void);
+void shim_race_closing_now(int fd);
+void shim_race_opened_now(int fd);
+void shim_race_signalling_now(int number);
+void shim_race_signalled_now(int number);
+uint32_t shim_race_handler_now(int number);
+void shim_race_handled_now(uint32_t was);
 
 #define SHIM_RACE_CALL(call)                                                                                 \
 	do {                                                                                                 \
@@ -74,6 +84,22 @@ static inline uint32_t shim_race_context(const void *lock)
 	SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, usable, pc))
 #define shim_race_freeing(block, bytes, pc) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, pc))
 #define shim_race_unmapped(start, bytes) SHIM_RACE_CALL(shim_race_unmapped_now(start, bytes))
+
+/* Through the kernel: before a call that gives it something (bytes, an event, a connection, a signal or its handler,
+ * a descriptor's number back), and after one that has got it from there. */
+#define shim_race_sent(fd) SHIM_RACE_CALL(shim_race_sent_now(fd))
+#define shim_race_received(fd) SHIM_RACE_CALL(shim_race_received_now(fd))
+#define shim_race_connecting() SHIM_RACE_CALL(shim_race_connecting_now())
+#define shim_race_accepted() SHIM_RACE_CALL(shim_race_accepted_now())
+#define shim_race_closing(fd) SHIM_RACE_CALL(shim_race_closing_now(fd))
+#define shim_race_opened(fd) SHIM_RACE_CALL(shim_race_opened_now(fd))
+#define shim_race_signalling(number) SHIM_RACE_CALL(shim_race_signalling_now(number))
+#define shim_race_signalled(number) SHIM_RACE_CALL(shim_race_signalled_now(number))
+
+/* Around a handler; what the first gives goes into the second. A handler that interrupts the engine itself learns
+ * nothing, so that what it does is not followed either. */
+#define shim_race_handler(number) (SHIM_UNLIKELY(shim_race_on) ? shim_race_handler_now(number) : 0)
+#define shim_race_handled(was) SHIM_RACE_CALL((was) ? shim_race_handled_now(was) : (void)0)
 
 /* In the child of a fork: one thread is left. */
 #define shim_race_forked() SHIM_RACE_CALL(shim_race_forked_now())

@@ -43,6 +43,17 @@ void race_sync_release(struct race_hot *hot, struct race_sync *sync, enum shim_r
 /* Publish nothing any more. */
 void race_sync_silence(struct race_sync *sync);
 
+/* Readers publish to writers only, in an object of their own: the next word of the lock. */
+static inline const void *race_readers_of(const void *lock)
+{
+	return (const char *)lock + 8;
+}
+
+static inline bool race_is_rwlock(uint32_t how)
+{
+	return (how & SHIM_HOW_KIND) == DT_LOCK_RWLOCK;
+}
+
 struct race_clock *race_clock_new(void);
 void race_clock_free(struct race_clock *clock);
 

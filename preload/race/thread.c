@@ -309,17 +309,6 @@ void shim_race_release_now(const void *object, enum shim_race_sync how, bool mus
 	hot->busy = 0;
 }
 
-/* Readers publish to writers only, in an object of their own: the next word of the lock. */
-static const void *readers_of(const void *lock)
-{
-	return (const char *)lock + 8;
-}
-
-static bool is_rwlock(uint32_t how)
-{
-	return (how & SHIM_HOW_KIND) == DT_LOCK_RWLOCK;
-}
-
 void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
 {
 	struct race_hot *hot = race_self();
@@ -327,14 +316,14 @@ void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
 		return;
 	struct race_thread *t = hot->thread;
 	shim_race_acquire_now(lock, false);
-	if (is_rwlock(how) && !(how & SHIM_HOW_SHARED))
-		shim_race_acquire_now(readers_of(lock), false);
+	if (race_is_rwlock(how) && !(how & SHIM_HOW_SHARED))
+		shim_race_acquire_now(race_readers_of(lock), false);
 	hot->busy = 1;
 	bool idle = race_epoch_idle(hot);
 	/* The event first: a part that begins here begins with what was held before it. */
 	race_trace_event2(hot, RACE_EVENT_LOCK, (uintptr_t)lock, (uint64_t)how << 32 | context);
 	if (t->lock_count < RACE_LOCKS_MAX)
-		t->locks[t->lock_count++] = (struct race_lock){lock, context, how};
+		t->locks[t->lock_count++] = (struct race_lock){lock, context, how, 0}, t->unlearned++;
 	if (race_predict_lockset(t)) {
 		if (idle)
 			race_predict_epoch(t);
@@ -351,6 +340,7 @@ static uint32_t drop_lock(struct race_thread *t, const void *lock)
 		if (t->locks[i].lock != lock)
 			continue;
 		uint32_t how = t->locks[i].how;
+		t->unlearned -= !t->locks[i].learned;
 		for (uint32_t j = i + 1; j < t->lock_count; j++)
 			t->locks[j - 1] = t->locks[j];
 		t->lock_count--;
@@ -370,8 +360,8 @@ void shim_race_unlock_now(const void *lock, uint32_t how)
 	struct race_thread *t = hot->thread;
 	uint32_t held = drop_lock(t, lock), epoch = t->epoch;
 	bool changed = race_predict_lockset(t);
-	if (is_rwlock(how) && held & SHIM_HOW_SHARED)
-		shim_race_release_now(readers_of(lock), SHIM_RACE_JOIN, false);
+	if (race_is_rwlock(how) && held & SHIM_HOW_SHARED)
+		shim_race_release_now(race_readers_of(lock), SHIM_RACE_JOIN, false);
 	else
 		shim_race_release_now(lock, SHIM_RACE_STORE, false);
 	hot->busy = 1;

@@ -234,7 +234,7 @@ static size_t replay_event(struct replay *r, const uint64_t *at)
 	case RACE_EVENT_LOCK:
 		if (r->lock_count < RACE_LOCKS_MAX)
 			r->locks[r->lock_count++] = (struct race_lock){
-			    (void *)(uintptr_t)operand, (uint32_t)at[1], (uint32_t)(at[1] >> 32)};
+			    (void *)(uintptr_t)operand, (uint32_t)at[1], (uint32_t)(at[1] >> 32), 0};
 		return 2;
 	case RACE_EVENT_UNLOCK:
 		replay_unlock(r, operand);

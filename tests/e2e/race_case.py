@@ -56,9 +56,9 @@ class RaceCase(DetectCase):
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         return program
 
-    def findings(self, program, options="", status=None):
+    def findings(self, program, options="", status=None, arguments=()):
         report = self.folder / "report.json"
-        done = self.detect("run", "-f", "json", "-r", report, "--", program,
+        done = self.detect("run", "-f", "json", "-r", report, "--", program, *arguments,
                            env={"DETECT_OPTIONS": options} if options else None)
         if status is not None:
             self.assertEqual(done.returncode, status, done.stderr.decode())

@@ -90,6 +90,28 @@ CASES = {
     "predicted": ("int v, w; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
                   "step(0); v = 1; pthread_mutex_lock(&m); pthread_mutex_unlock(&m); step(1);",
                   "step(2); pthread_mutex_lock(&m); w = 1; pthread_mutex_unlock(&m); v = 2;", {"predicted-race"}),
+    # The queue's accesses are in order by the pipe; what its thread does until it gives the lock back is by the lock.
+    "handed-over-early": ("int v, q; static int p[2]; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;"
+                          "__attribute__((constructor)) static void init(void) { if (pipe(p)) abort(); }",
+                          "pthread_mutex_lock(&m); q = 1; if (write(p[1], \"\", 1) != 1) abort(); v = 1; pthread_mutex_unlock(&m); step(0);",
+                          "char c; if (read(p[0], &c, 1) != 1) abort(); step(1); pthread_mutex_lock(&m); q = 2; pthread_mutex_unlock(&m); v = 2;",
+                          set()),
+    "not-handed-over": ("int v, q; static int p[2]; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;"
+                        "__attribute__((constructor)) static void init(void) { if (pipe(p)) abort(); }",
+                        "pthread_mutex_lock(&m); q = 1; if (write(p[1], \"\", 1) != 1) abort(); v = 1; pthread_mutex_unlock(&m); step(0);",
+                        "char c; if (read(p[0], &c, 1) != 1) abort(); step(1); pthread_mutex_lock(&m); pthread_mutex_unlock(&m); v = 2;",
+                        {"predicted-race"}),
+    # The writer of a table learns what its readers have done before.
+    "read-then-handed-over": ("int v, q; static pthread_rwlock_t l = PTHREAD_RWLOCK_INITIALIZER;",
+                              "step(0); v = 1; pthread_rwlock_rdlock(&l); volatile int x = q; (void)x; pthread_rwlock_unlock(&l); step(1);",
+                              "step(2); pthread_rwlock_wrlock(&l); q = 2; pthread_rwlock_unlock(&l); v = 2;", set()),
+    # More sets of locks, and larger ones, than are told apart: nothing is known of them, so nothing said.
+    "many-locks": ("int v[400]; static pthread_mutex_t m[400]; static void *each(void *x) { for (int i = 0; i < 400; i++) for (int j = 0; j < i; j++) {"
+                   "pthread_mutex_lock(&m[j]); pthread_mutex_lock(&m[i]); v[i]++; pthread_mutex_unlock(&m[i]); pthread_mutex_unlock(&m[j]); } return x; }",
+                   "step(0); each(NULL); step(1);", "step(2); each(NULL);", set()),
+    "held-with-many": ("int v; static pthread_mutex_t m[8];",
+                       "step(0); for (int i = 0; i < 8; i++) pthread_mutex_lock(&m[i]); v = 1; for (int i = 0; i < 8; i++) pthread_mutex_unlock(&m[i]); step(1);",
+                       "step(2); pthread_mutex_lock(&m[0]); v = 2; pthread_mutex_unlock(&m[0]);", set()),
     "handed-over": ("int v; int *q; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;",
                     "step(0); v = 1; pthread_mutex_lock(&m); q = &v; pthread_mutex_unlock(&m); step(1);",
                     "step(2); pthread_mutex_lock(&m); int *p = q; pthread_mutex_unlock(&m); *p = 2;", set()),

@@ -9,6 +9,7 @@ import tempfile
 import time
 import unittest
 
+import test_race_kernel
 from detect_e2e import (DETECT, PRELOAD, PROGRAMS, ShimCase, acting_threads, brief, cycle, line_of, lines_in,
                         lock_names, run_bare, run_detect)
 
@@ -482,6 +483,7 @@ class WrapperCoverage(ShimCase):
         _, children, _ = run_bare("between", "--list")
         covered = {symbol for symbol, _, _ in self.cases()}
         covered |= {line.split()[0] for line in children.decode().splitlines()} - {"any"}
+        covered |= {name for name in test_race_kernel.ORDERS if "-" not in name}
         # What instrumented code calls is no wrapper, and is in test_races.py; the guards are in LocalStatics.
         runtime = {s for s in self.exported()
                    if s.startswith("__tsan_") or "Annotate" in s
