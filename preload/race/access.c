@@ -1,12 +1,11 @@
-/* access.c: one access against what the shadow remembers, and the calls for accesses that compilers emit.
- *
- * The fast path compares four cells at once with the cell that the access would leave: the same access in the
- * same epoch says nothing new. */
+/* access.c: one access against what the shadow remembers, and the calls for accesses that compilers emit. An
+ * access that says nothing new does not come here (near.h). */
 #include "access.h"
 
 #include <emmintrin.h>
 
 #include "abi.h"
+#include "calls.h"
 #include "report.h"
 #include "predict.h"
 
@@ -60,7 +59,7 @@ static void leave_and_look(struct race_hot *hot, race_cell *cells, const race_ce
 static inline void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
                          race_cell cell, uintptr_t word, const struct race_access *access)
 {
-	if (hot->exact && __atomic_load_n(&race_many_threads, __ATOMIC_RELAXED)) {
+	if (hot->exact) {
 		hot->exact--;
 		leave_and_look(hot, cells, were, at, cell, word, access);
 		return;
@@ -95,62 +94,61 @@ static __attribute__((noinline)) void check_each(struct race_hot *hot, race_cell
 	leave(hot, cells, were, room < 0 ? any_room(hot) : (unsigned)room, cell, word, access);
 }
 
-static inline __m128i each(race_cell value)
-{
-	return _mm_set1_epi32((int)value);
-}
-
-/* One bit a lane. */
-static inline unsigned lanes_equal(__m128i a, __m128i b)
-{
-	return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(a, b)));
-}
-
-static inline unsigned lanes_zero(__m128i lanes)
-{
-	return lanes_equal(lanes, _mm_setzero_si128());
-}
-
-/* The same for all four at once, as far as none of them is a race, nor ordered by luck, and one is replaced
- * at most: nearly always. Else each is looked at by itself. */
-static inline void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
-                         const struct race_access *access)
+/* Another thread's cell may have come to the same place: that one stays. */
+static __attribute__((noinline)) void clear_each(race_cell *cells, __m128i old, unsigned lanes)
 {
 	race_cell were[RACE_CELLS] __attribute__((aligned(16)));
-	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells), new = each(cell);
 	_mm_store_si128((__m128i *)(void *)were, old);
-	unsigned apart = lanes_zero(_mm_and_si128(_mm_and_si128(old, new), each(RACE_MASK)));
-	unsigned own = lanes_zero(_mm_srli_epi32(_mm_xor_si128(old, new), RACE_SLOT_SHIFT));
-	__m128i more = _mm_or_si128(_mm_and_si128(_mm_andnot_si128(new, old), each(RACE_MASK)),
-	                            _mm_andnot_si128(old, each(cell & RACE_FLAGS)));
-	unsigned covered = lanes_zero(more) & ~apart;
-	const struct race_thread *t = hot->thread;
-	for (unsigned others = ~(apart | own) & ((1 << RACE_CELLS) - 1); others; others &= others - 1) {
-		unsigned i = (unsigned)__builtin_ctz(others);
-		uint32_t slot = race_cell_slot(were[i]), epoch = race_cell_epoch(were[i]);
-		bool ordered = t->clock.epoch[slot] >= epoch, conflict = !(were[i] & cell & RACE_FLAGS);
-		if (SHIM_UNLIKELY(conflict && (!ordered || race_predict_wanted(t, slot, epoch)))) {
-			check_each(hot, cells, cell, word, access);
-			return;
-		}
-		if (!ordered)
-			covered &= ~(1u << i);
+	for (; lanes; lanes &= lanes - 1) {
+		int i = __builtin_ctz(lanes);
+		__atomic_compare_exchange_n(&cells[i], &were[i], 0, false, __ATOMIC_RELAXED,
+		                            __ATOMIC_RELAXED);
 	}
-	if (SHIM_UNLIKELY(covered & (covered - 1))) {
+}
+
+/* The same for all four at once, as far as none of them is a race, nor ordered by luck: nearly always.
+ * Returns where the new cell goes, or -1: each has to be looked at by itself. */
+static inline int place(const struct race_hot *hot, race_cell *cells, __m128i old, race_cell cell)
+{
+	__m128i new = race_each(cell);
+	unsigned apart = race_lanes_zero(_mm_and_si128(_mm_and_si128(old, new), race_each(RACE_MASK)));
+	unsigned own = race_lanes_zero(_mm_srli_epi32(_mm_xor_si128(old, new), RACE_SLOT_SHIFT));
+	__m128i more = _mm_or_si128(_mm_and_si128(_mm_andnot_si128(new, old), race_each(RACE_MASK)),
+	                            _mm_andnot_si128(old, race_each(cell & RACE_FLAGS)));
+	unsigned covered = race_lanes_zero(more) & ~apart;
+	unsigned others = ~(apart | own) & ((1 << RACE_CELLS) - 1);
+	if (others) {
+		race_cell were[RACE_CELLS] __attribute__((aligned(16)));
+		_mm_store_si128((__m128i *)(void *)were, old);
+		const struct race_thread *t = hot->thread;
+		do {
+			race_cell one = were[__builtin_ctz(others)];
+			uint32_t slot = race_cell_slot(one), epoch = race_cell_epoch(one);
+			bool ordered = t->clock.epoch[slot] >= epoch, conflict = !(one & cell & RACE_FLAGS);
+			if (SHIM_UNLIKELY(conflict && (!ordered || race_predict_wanted(t, slot, epoch))))
+				return -1;
+			if (!ordered)
+				covered &= ~(others & -others);
+		} while (others &= others - 1);
+	}
+	if (SHIM_UNLIKELY(covered & (covered - 1)))
+		clear_each(cells, old, covered & (covered - 1));
+	unsigned room = covered ? covered : race_lanes_zero(old);
+	return room ? __builtin_ctz(room) : (int)any_room(hot);
+}
+
+static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
+                  const struct race_access *access)
+{
+	race_cell were[RACE_CELLS] __attribute__((aligned(16)));
+	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells);
+	int room = place(hot, cells, old, cell);
+	if (SHIM_UNLIKELY(room < 0)) {
 		check_each(hot, cells, cell, word, access);
 		return;
 	}
-	unsigned room = covered ? covered : lanes_zero(old);
-	leave(hot, cells, were, room ? (unsigned)__builtin_ctz(room) : any_room(hot), cell, word, access);
-}
-
-/* A read says nothing new after a write either: with the bit of a read set, both look the same. */
-static inline __attribute__((always_inline)) bool seen(const race_cell *cells, race_cell cell)
-{
-	__m128i all = _mm_load_si128((const __m128i *)(const void *)cells);
-	if (cell & RACE_READ)
-		all = _mm_or_si128(all, each(RACE_READ));
-	return lanes_equal(all, each(cell));
+	_mm_store_si128((__m128i *)(void *)were, old);
+	leave(hot, cells, were, (unsigned)room, cell, word, access);
 }
 
 static inline bool ignored(const struct race_hot *hot, uint32_t kind)
@@ -159,35 +157,45 @@ static inline bool ignored(const struct race_hot *hot, uint32_t kind)
 	       hot->ignore & (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES);
 }
 
-static inline __attribute__((always_inline)) uint32_t mask_in_word(uintptr_t address, unsigned bytes)
+static __attribute__((noinline)) void check_one(uintptr_t address, race_cell cell, unsigned bytes_log,
+                                                uintptr_t pc)
 {
-	return ((1u << bytes) - 1) << (address & 7) & RACE_MASK;
+	const struct race_access access = {address, (size_t)1 << bytes_log, cell & RACE_FLAGS, pc, false};
+	check(&race_hot, race_cells_of(address), cell, address & ~(uintptr_t)7, &access);
 }
 
-/* bytes_log: or 4 and more, for the 16 bytes of an atomic. */
-static __attribute__((noinline)) void look(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
+static __attribute__((noinline)) void look_first(uintptr_t address, race_cell cell, unsigned bytes_log,
+                                                 uintptr_t pc)
 {
 	struct race_hot *hot = race_self();
-	if (SHIM_UNLIKELY(!hot) || ignored(hot, kind))
+	uint32_t kind = cell & RACE_FLAGS;
+	if (!hot || ignored(hot, kind))
 		return;
 	race_trace_access(hot, address, bytes_log, kind, pc);
-	race_cell cell = hot->stamp | kind | mask_in_word(address, 1u << bytes_log);
-	const struct race_access access = {address, (size_t)1 << bytes_log, kind, pc, false};
-	check(hot, race_cells_of(address), cell, address & ~(uintptr_t)7, &access);
+	check_one(address, hot->stamp | kind | (cell & RACE_MASK), bytes_log, pc);
 }
 
-/* A thread that is not followed has no stamp, and there may be no shadow either. */
-static inline __attribute__((always_inline)) void access_one(uintptr_t address, unsigned bytes_log,
-                                                             uint32_t kind, uintptr_t pc)
+/* What is seldom ends in a call, so that the rest needs no registers saved. */
+SHIM_EXPORT void race_look(uintptr_t address, race_cell cell, unsigned bytes_log, uintptr_t pc)
 {
-	race_cell stamp = race_hot.stamp, cell = stamp | kind | mask_in_word(address, 1u << bytes_log);
-	if (SHIM_UNLIKELY(!stamp || !seen(race_cells_of(address), cell)))
-		look(address, bytes_log, kind, pc);
+	struct race_hot *hot = &race_hot;
+	if (SHIM_UNLIKELY(!hot->stamp || hot->ignore || race_trace_full(hot->trace))) {
+		look_first(address, cell, bytes_log, pc);
+		return;
+	}
+	race_trace_access(hot, address, bytes_log, cell & RACE_FLAGS, pc);
+	race_cell *cells = race_cells_of(address);
+	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells);
+	int room = hot->exact ? -1 : place(hot, cells, old, cell);
+	if (SHIM_UNLIKELY(room < 0))
+		check_one(address, cell, bytes_log, pc);
+	else
+		__atomic_store_n(&cells[room], cell, __ATOMIC_RELAXED);
 }
 
 void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
 {
-	access_one(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
+	race_access_one(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
 }
 
 static uint32_t mask_of(uintptr_t word, uintptr_t start, uintptr_t end)
@@ -209,7 +217,7 @@ static void range(struct race_hot *hot, const struct race_access *access)
 	for (uintptr_t word = start & ~(uintptr_t)7; word < end; word += RACE_WORD) {
 		race_cell *cells = race_cells_of(word);
 		race_cell cell = hot->stamp | access->kind | mask_of(word, start, end);
-		if (seen(cells, cell) && !access->is_free)
+		if (race_seen(cells, cell) && !access->is_free)
 			continue;
 		if (!traced)
 			race_trace_range(hot, start, access->bytes, what, access->pc);
@@ -218,7 +226,7 @@ static void range(struct race_hot *hot, const struct race_access *access)
 	}
 }
 
-void race_access_range(uintptr_t address, size_t bytes, uint32_t kind, uintptr_t pc)
+SHIM_EXPORT void race_access_range(uintptr_t address, size_t bytes, uint32_t kind, uintptr_t pc)
 {
 	struct race_hot *hot = race_self();
 	if (!hot || ignored(hot, kind) || !bytes)
@@ -235,117 +243,7 @@ void race_access_freeing(struct race_hot *hot, uintptr_t address, size_t bytes, 
 	range(hot, &access);
 }
 
-#define PC ((uintptr_t)__builtin_return_address(0))
-
-/* Every spelling of an access of 1 to 16 bytes. */
-#define ACCESSES(bytes, log)                                                                                 \
-	ABI(void, __tsan_read##bytes, (void *p))                                                             \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, READ, PC);                                                     \
-	}                                                                                                    \
-	ABI(void, __tsan_write##bytes, (void *p))                                                            \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
-	}                                                                                                    \
-	ABI(void, __tsan_read##bytes##_pc, (void *p, void *pc))                                              \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, READ, (uintptr_t)pc);                                          \
-	}                                                                                                    \
-	ABI(void, __tsan_write##bytes##_pc, (void *p, void *pc))                                             \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, WRITE, (uintptr_t)pc);                                         \
-	}                                                                                                    \
-	ABI(void, __tsan_read_write##bytes, (void *p))                                                       \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
-	}                                                                                                    \
-	ABI(void, __tsan_volatile_read##bytes, (void *p))                                                    \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, READ, PC);                                                     \
-	}                                                                                                    \
-	ABI(void, __tsan_volatile_write##bytes, (void *p))                                                   \
-	{                                                                                                    \
-		access_one((uintptr_t)p, log, WRITE, PC);                                                    \
-	}
-
-static inline __attribute__((always_inline)) void access_two(uintptr_t address, uint32_t kind, uintptr_t pc)
-{
-	access_one(address, 3, kind, pc);
-	access_one(address + 8, 3, kind, pc);
-}
-
-/* What compilers call unaligned mostly is not, or at least lies in one word. */
-static inline __attribute__((always_inline)) void access_unaligned(uintptr_t address, unsigned bytes_log,
-                                                                   uint32_t kind, uintptr_t pc)
-{
-	if (SHIM_LIKELY((address & 7) + (1u << bytes_log) <= RACE_WORD))
-		access_one(address, bytes_log, kind, pc);
-	else if (bytes_log == 4 && !(address & 7))
-		access_two(address, kind, pc);
-	else
-		race_access_range(address, (size_t)1 << bytes_log, kind, pc);
-}
-
-#define UNALIGNED(bytes, log)                                                                                \
-	ABI(void, __tsan_unaligned_read##bytes, (void *p))                                                   \
-	{                                                                                                    \
-		access_unaligned((uintptr_t)p, log, READ, PC);                                               \
-	}                                                                                                    \
-	ABI(void, __tsan_unaligned_write##bytes, (void *p))                                                  \
-	{                                                                                                    \
-		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
-	}                                                                                                    \
-	ABI(void, __tsan_unaligned_read_write##bytes, (void *p))                                             \
-	{                                                                                                    \
-		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
-	}                                                                                                    \
-	ABI(void, __tsan_unaligned_volatile_read##bytes, (void *p))                                          \
-	{                                                                                                    \
-		access_unaligned((uintptr_t)p, log, READ, PC);                                               \
-	}                                                                                                    \
-	ABI(void, __tsan_unaligned_volatile_write##bytes, (void *p))                                         \
-	{                                                                                                    \
-		access_unaligned((uintptr_t)p, log, WRITE, PC);                                              \
-	}
-
-ACCESSES(1, 0)
-ACCESSES(2, 1)
-ACCESSES(4, 2)
-ACCESSES(8, 3)
-UNALIGNED(2, 1)
-UNALIGNED(4, 2)
-UNALIGNED(8, 3)
-UNALIGNED(16, 4)
-
-ABI(void, __tsan_read16, (void *p))
-{
-	access_two((uintptr_t)p, READ, PC);
-}
-ABI(void, __tsan_write16, (void *p))
-{
-	access_two((uintptr_t)p, WRITE, PC);
-}
-ABI(void, __tsan_read_write16, (void *p))
-{
-	access_two((uintptr_t)p, WRITE, PC);
-}
-ABI(void, __tsan_volatile_read16, (void *p))
-{
-	access_two((uintptr_t)p, READ, PC);
-}
-ABI(void, __tsan_volatile_write16, (void *p))
-{
-	access_two((uintptr_t)p, WRITE, PC);
-}
-ABI(void, __tsan_read16_pc, (void *p, void *pc))
-{
-	access_two((uintptr_t)p, READ, (uintptr_t)pc);
-}
-ABI(void, __tsan_write16_pc, (void *p, void *pc))
-{
-	access_two((uintptr_t)p, WRITE, (uintptr_t)pc);
-}
-
+/* Of 1 to 16 bytes: calls.h. */
 ABI(void, __tsan_read_range, (void *p, uintptr_t bytes))
 {
 	race_access_range((uintptr_t)p, bytes, READ, PC);
@@ -406,11 +304,11 @@ ABI(void *, __wrap_memset, (void *to, int value, uintptr_t bytes))
 ABI(void, __tsan_vptr_update, (void **vptr, void *value))
 {
 	if (*vptr != value)
-		access_one((uintptr_t)vptr, 3, WRITE, PC);
+		race_access_one((uintptr_t)vptr, 3, WRITE, PC);
 }
 ABI(void, __tsan_vptr_read, (void **vptr))
 {
-	access_one((uintptr_t)vptr, 3, READ, PC);
+	race_access_one((uintptr_t)vptr, 3, READ, PC);
 }
 
 /* Calls of instrumented functions. What a longjmp or a switch of stacks has left behind is taken off first: a

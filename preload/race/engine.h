@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "near.h"
 #include "race.h"
 #include "shadow.h"
 
@@ -49,7 +50,7 @@ struct race_part;
 struct race_thread;
 
 struct race_hot {
-	race_cell stamp; /* 0: not followed */
+	race_cell stamp; /* 0: not followed. The first: near.h */
 	uint32_t busy;
 	uint32_t exact;           /* accesses of the epoch that are still looked at twice */
 	uint64_t *trace;          /* next free word */
@@ -84,7 +85,7 @@ struct race_thread {
 	struct race_hot saved; /* of a fiber that is not running */
 };
 
-extern __thread struct race_hot race_hot __attribute__((tls_model("initial-exec")));
+extern __thread struct race_hot race_hot RACE_NEAR(hot) __attribute__((tls_model("initial-exec")));
 
 extern bool race_many_threads; /* there was a second one */
 extern struct race_thread *race_threads; /* all that ever were; published by release stores */
@@ -135,7 +136,11 @@ void race_sync_forked(void);
 void race_trace_forked(void);
 void race_report_forked(void);
 
-/* An access that may be new (access.c). kind: RACE_READ, RACE_ATOMIC. */
-void race_access_range(uintptr_t address, size_t bytes, uint32_t kind, uintptr_t pc);
+/* An access that may be new. */
+static inline __attribute__((always_inline)) void race_access_one(uintptr_t address, unsigned bytes_log,
+                                                                  uint32_t kind, uintptr_t pc)
+{
+	race_access_stamped(race_hot.stamp, address, bytes_log, kind, pc);
+}
 
 #endif

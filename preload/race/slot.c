@@ -7,7 +7,7 @@
 #include "predict.h"
 #include "trace.h"
 
-enum { SPINS_MAX = 100 };
+enum { PAUSES_MIN = 64, PAUSES_MAX = 512 };
 
 struct slot {
 	_Alignas(RACE_LINE) uint32_t epoch; /* the last one given out */
@@ -19,15 +19,20 @@ static uint32_t slots_lock;
 uint32_t race_era = 1, race_slot_eras[RACE_SLOTS + 1], race_slots_used = 8;
 bool race_slot_mixed[RACE_SLOTS + 1];
 
-/* The holder may have lost its processor: then let it have ours. */
+/* Who looks again at once takes the object's memory away from the processor that works with it, and then both
+ * wait for memory most of the time: so it is left alone for longer and longer. The holder may have lost its
+ * processor, too: then let it have ours. */
 void race_spin_wait(uint32_t *lock)
 {
+	int pauses = PAUSES_MIN;
 	do {
-		for (int i = 0; i < SPINS_MAX && __atomic_load_n(lock, __ATOMIC_RELAXED); i++)
+		for (int i = 0; i < pauses; i++)
 			__builtin_ia32_pause();
-		if (__atomic_load_n(lock, __ATOMIC_RELAXED))
+		if (pauses < PAUSES_MAX)
+			pauses *= 2;
+		else if (__atomic_load_n(lock, __ATOMIC_RELAXED))
 			syscall(SYS_sched_yield);
-	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
+	} while (__atomic_load_n(lock, __ATOMIC_RELAXED) || __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
 }
 
 void race_clock_drop_swept(struct race_clock *clock)
@@ -151,7 +156,7 @@ void race_epoch_next(struct race_hot *hot)
 		t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)epoch;
 	}
 	hot->stamp = race_stamp(t->slot, t->epoch);
-	hot->exact = RACE_EXACT;
+	hot->exact = race_many_threads ? RACE_EXACT : 0;
 	t->clock_grew = false;
 	race_predict_epoch(t);
 	race_trace_event(hot, RACE_EVENT_EPOCH, hot->stamp);

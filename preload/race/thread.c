@@ -162,7 +162,7 @@ static bool attach(struct race_hot *hot, uint32_t id)
 	hot->frame = t->frames;
 	hot->ignore = 0;
 	hot->stamp = race_stamp(t->slot, t->epoch);
-	hot->exact = RACE_EXACT;
+	hot->exact = race_many_threads ? RACE_EXACT : 0;
 	race_trace_begin(hot);
 	race_predict_epoch(t);
 	__atomic_store_n(&t->live, true, __ATOMIC_RELEASE);

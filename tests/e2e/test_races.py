@@ -209,6 +209,19 @@ class Reports(RaceCase):
         program = self.build("off", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
         self.assertEqual(self.findings(program, "races=no", status=0)[1], [])
 
+    def test_a_program_has_its_own_shortest_path_and_works_without(self):
+        text = two("static int v;", "step(0); v++; step(1);", "step(2); v++;")
+        names = lambda program: subprocess.run(["nm", program], stdout=subprocess.PIPE, check=True, text=True).stdout
+        own = self.build("own", text)
+        self.assertRegex(names(own), r"(?m)^[0-9a-f]+ t __tsan_write4$")
+        # Linked by hand, with the shim alone.
+        by_hand, o = self.folder / "by-hand", self.folder / "by-hand.o"
+        self.detect("cc", "-g", "-O1", "-I", pathlib.Path(__file__).parents[2] / "libdetect/include", "-c", self.folder / "own.c", "-o", o)
+        subprocess.run([COMPILERS[0], o, os.environ["DETECT_PRELOAD"], "-pthread", "-o", by_hand], check=True)
+        self.assertRegex(names(by_hand), r"(?m)^ +U __tsan_write4")
+        for program in (own, by_hand):
+            self.assertEqual([f["rule"] for f in self.findings(program)[1]], ["data-race"])
+
     def test_no_address_space(self):
         program = self.build("small", HEAD + "int main(void) { int *p = malloc(4); *p = 1; return *p - 1; }")
         done = subprocess.run(["sh", "-c", f"ulimit -v 4000000; exec {program}"], stderr=subprocess.PIPE, timeout=60)

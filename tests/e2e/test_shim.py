@@ -477,7 +477,7 @@ class WrapperCoverage(ShimCase):
         done = subprocess.run([nm, "-D", "--defined-only", PRELOAD], stdout=subprocess.PIPE, check=True, text=True)
         names = {line.split()[2].split("@")[0] for line in done.stdout.splitlines() if line.split()[1] in "TWti"}
         # What compilers and annotations call is test_races.py's.
-        return {name for name in names if not re.match(r"__tsan_|Annotate|WTFAnnotate|RunningOnValgrind|Valgrind|ThreadSan|libdetect_claim", name)}
+        return {name for name in names if not re.match(r"__tsan_|Annotate|WTFAnnotate|RunningOnValgrind|Valgrind|ThreadSan|libdetect_claim|libdetect_race", name)}
 
     def test_every_exported_function_has_a_case(self):
         _, children, _ = run_bare("between", "--list")
