@@ -10,6 +10,7 @@
 #include "options.h"
 #include "progress.h"
 #include "say.h"
+#include "store.h"
 #include "timeline.h"
 
 static const char *const formats[] = {"perfetto", NULL};
@@ -38,6 +39,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arguments->output = value;
 		return 0;
 	case ARGP_KEY_ARG: {
+		if (store_is_place(value)) /* a URL may have a password in it */
+			say_usage("%s: merged facts have no times of holds and waits: export the logs they were merged from "
+			          "('detect export LOG...')",
+			          strstr(value, "://") ? "that database" : value);
 		char *why = logs_add(&arguments->logs, value);
 		if (why)
 			say_usage("%s", why);

@@ -145,12 +145,50 @@ static json_t *write_thread(struct arena *arena, const struct report_thread *thr
 	return object;
 }
 
+static json_t *write_memory(struct arena *arena, const struct report_memory *memory)
+{
+	json_t *object = json_object();
+
+	json_put(object, "address", number(memory->address));
+	json_put(object, "bytes", number(memory->bytes));
+	json_put(object, "name", json_text(arena, memory->name));
+	json_put(object, "place", json_text(arena, memory->place));
+	json_put(object, "origin", json_text(arena, memory->origin));
+	json_put(object, "block", number(memory->block));
+	json_put(object, "block_bytes", number(memory->block_bytes));
+	json_put(object, "thread", number(memory->thread));
+	json_put(object, "allocated", finding_json_stack(arena, &memory->allocated));
+	return object;
+}
+
+static json_t *write_numbers(const uint32_t *at, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_push(array, number(at[i]));
+	return array;
+}
+
+static json_t *write_matrices(const struct report_matrices *matrices)
+{
+	size_t cells = matrices->thread_count * matrices->resource_count;
+	json_t *object = json_object();
+
+	json_put(object, "resources", write_numbers(matrices->resources, matrices->resource_count));
+	json_put(object, "available", write_numbers(matrices->available, matrices->resource_count));
+	json_put(object, "threads", write_numbers(matrices->threads, matrices->thread_count));
+	json_put(object, "sections", write_numbers(matrices->sections, matrices->thread_count));
+	json_put(object, "allocation", write_numbers(matrices->allocation, cells));
+	json_put(object, "claim", write_numbers(matrices->claim, cells));
+	json_put(object, "stuck", write_numbers(matrices->stuck, matrices->stuck_count));
+	return object;
+}
+
 static json_t *write_event(struct arena *arena, const struct report_event *event)
 {
-	json_t *object = json_object(), *holding = json_array();
+	json_t *object = json_object();
 
-	for (size_t i = 0; i < event->holding_count; i++)
-		json_push(holding, number(event->holding[i]));
 	json_put(object, "kind", number(event->kind));
 	json_put(object, "thread", number(event->thread));
 	json_put(object, "lock", number(event->lock));
@@ -161,7 +199,11 @@ static json_t *write_event(struct arena *arena, const struct report_event *event
 	json_put(object, "op", number(event->op));
 	json_put(object, "mode", number(event->mode));
 	json_put(object, "wait", number(event->wait));
-	json_put(object, "holding", holding);
+	json_put(object, "handler", json_text(arena, event->handler));
+	json_put(object, "interruptible", json_text(arena, event->interruptible));
+	json_put(object, "address", number(event->address));
+	json_put(object, "bytes", number(event->bytes));
+	json_put(object, "holding", write_numbers(event->holding, event->holding_count));
 	json_put(object, "stack", finding_json_stack(arena, &event->stack));
 	return object;
 }
@@ -196,6 +238,10 @@ json_t *finding_json_write(struct arena *arena, const struct report_finding *fin
 	json_put(object, "locks", locks);
 	json_put(object, "threads", threads);
 	json_put(object, "events", events);
+	if (finding->memory)
+		json_put(object, "memory", write_memory(arena, finding->memory));
+	if (finding->matrices.thread_count)
+		json_put(object, "matrices", write_matrices(&finding->matrices));
 	return object;
 }
 
@@ -278,14 +324,67 @@ static struct report_thread read_thread(struct arena *arena, const json_t *json)
 	};
 }
 
+static const uint32_t *read_numbers(struct arena *arena, const json_t *json)
+{
+	size_t count = json_array_size(json);
+	uint32_t *numbers = arena_alloc(arena, count * sizeof(*numbers));
+
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = (uint32_t)json_integer_value(json_array_get(json, i));
+	return numbers;
+}
+
+static const struct report_memory *read_memory(struct arena *arena, const json_t *json)
+{
+	struct report_memory *memory = arena_alloc(arena, sizeof(*memory));
+
+	*memory = (struct report_memory){
+	    .address = number_at(json, "address"),
+	    .bytes = number_at(json, "bytes"),
+	    .name = or_unknown(text_at(arena, json, "name")),
+	    .place = or_unknown(text_at(arena, json, "place")),
+	    .origin = text_at(arena, json, "origin"),
+	    .block = number_at(json, "block"),
+	    .block_bytes = number_at(json, "block_bytes"),
+	    .thread = (uint32_t)number_at(json, "thread"),
+	    .allocated = finding_json_read_stack(arena, json_object_get(json, "allocated")),
+	};
+	return memory;
+}
+
+/* What has rows or columns that do not fit is left out: emitters index by these counts. */
+static struct report_matrices read_matrices(struct arena *arena, const json_t *json)
+{
+	const json_t *resources = json_object_get(json, "resources"),
+	             *available = json_object_get(json, "available"),
+	             *threads = json_object_get(json, "threads"),
+	             *allocation = json_object_get(json, "allocation"),
+	             *claim = json_object_get(json, "claim"), *stuck = json_object_get(json, "stuck"),
+	             *sections = json_object_get(json, "sections");
+	size_t cells = json_array_size(resources) * json_array_size(threads);
+
+	if (!cells || json_array_size(available) != json_array_size(resources) ||
+	    json_array_size(sections) != json_array_size(threads) || json_array_size(allocation) != cells ||
+	    json_array_size(claim) != cells)
+		return (struct report_matrices){0};
+	return (struct report_matrices){
+	    .resource_count = json_array_size(resources),
+	    .thread_count = json_array_size(threads),
+	    .stuck_count = json_array_size(stuck),
+	    .resources = read_numbers(arena, resources),
+	    .available = read_numbers(arena, available),
+	    .threads = read_numbers(arena, threads),
+	    .sections = read_numbers(arena, sections),
+	    .allocation = read_numbers(arena, allocation),
+	    .claim = read_numbers(arena, claim),
+	    .stuck = read_numbers(arena, stuck),
+	};
+}
+
 static struct report_event read_event(struct arena *arena, const json_t *json)
 {
 	const json_t *held = json_object_get(json, "holding");
-	size_t count = json_array_size(held);
-	uint32_t *holding = arena_alloc(arena, count * sizeof(*holding));
 
-	for (size_t i = 0; i < count; i++)
-		holding[i] = (uint32_t)json_integer_value(json_array_get(held, i));
 	return (struct report_event){
 	    .kind = (enum dt_event_kind)small_at(json, "kind", DT_EVENT_KINDS),
 	    .thread = (uint32_t)number_at(json, "thread"),
@@ -297,8 +396,12 @@ static struct report_event read_event(struct arena *arena, const json_t *json)
 	    .op = (enum dt_op)small_at(json, "op", DT_OPS),
 	    .mode = (enum dt_mode)small_at(json, "mode", DT_MODE_SHARED + 1),
 	    .wait = (enum dt_wait)small_at(json, "wait", DT_WAIT_TRY + 1),
-	    .holding = holding,
-	    .holding_count = count,
+	    .handler = text_at(arena, json, "handler"),
+	    .interruptible = text_at(arena, json, "interruptible"),
+	    .address = number_at(json, "address"),
+	    .bytes = number_at(json, "bytes"),
+	    .holding = read_numbers(arena, held),
+	    .holding_count = json_array_size(held),
 	    .stack = finding_json_read_stack(arena, json_object_get(json, "stack")),
 	};
 }
@@ -346,6 +449,9 @@ bool finding_json_read(struct arena *arena, const json_t *json, struct report_fi
 	    .advice = or_unknown(text_at(arena, json, "advice")),
 	};
 	read_lists(arena, json, finding);
+	if (json_object_get(json, "memory"))
+		finding->memory = read_memory(arena, json_object_get(json, "memory"));
+	finding->matrices = read_matrices(arena, json_object_get(json, "matrices"));
 	finding->cycle_lock_count = number_at(json, "cycle_locks");
 	if (finding->cycle_lock_count > finding->lock_count)
 		finding->cycle_lock_count = finding->lock_count;

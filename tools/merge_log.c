@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "bugs.h"
 #include "finding.h"
 #include "finding_json.h"
 #include "hash.h"
@@ -18,6 +19,13 @@
 #include "places.h"
 #include "safe.h"
 #include "say.h"
+
+/* A row whose finding shares its bug with others. */
+struct merge_bug {
+	struct report_finding finding;
+	size_t row;
+	const char *json; /* as it is in the row */
+};
 
 struct merge {
 	struct merge_rows *rows;
@@ -31,6 +39,8 @@ struct merge {
 	struct merge_id *lock_rows, *finding_rows; /* by key: index of the row + 1 */
 	struct merge_phase *phase;
 	json_t *notices;
+	struct merge_bug *bugs;
+	size_t bug_count, bug_room;
 };
 
 static struct store_row *add_row(struct merge_rows *rows, enum store_table table)
@@ -269,6 +279,19 @@ static void add_phases(struct merge *merge)
 	}
 }
 
+static void note_bug(struct merge *merge, const struct report_finding *finding, const struct store_row *row)
+{
+	if (merge->bug_count == merge->bug_room) {
+		merge->bug_room = merge->bug_room ? 2 * merge->bug_room : 64;
+		merge->bugs = must_realloc(merge->bugs, merge->bug_room, sizeof(*merge->bugs));
+	}
+	merge->bugs[merge->bug_count++] = (struct merge_bug){
+	    .finding = *finding,
+	    .row = (size_t)(row - merge->rows->at[STORE_FINDING]),
+	    .json = row->values[6].text,
+	};
+}
+
 static void take_finding(void *context, const struct dt_finding *found)
 {
 	struct merge *merge = context;
@@ -299,6 +322,27 @@ static void take_finding(void *context, const struct dt_finding *found)
 	row->values[4].text = finding.fingerprint;
 	row->values[5].text = valid(arena, finding.message);
 	row->values[6].text = dump(arena, finding_json_write(arena, &finding));
+	if (finding.bug)
+		note_bug(merge, &finding, row);
+}
+
+/* Findings of the log that tell of one bug refer to each other, once all are there. */
+static void relate(struct merge *merge)
+{
+	struct report_finding **told = must_realloc(NULL, merge->bug_count + 1, sizeof(struct report_finding *));
+
+	for (size_t i = 0; i < merge->bug_count; i++)
+		told[i] = &merge->bugs[i].finding;
+	bugs_relate(told, merge->bug_count);
+	for (size_t i = 0; i < merge->bug_count; i++) {
+		const struct merge_bug *bug = &merge->bugs[i];
+		struct store_row *row = &merge->rows->at[STORE_FINDING][bug->row];
+		/* Another may have taken its place in the row. */
+		if (bug->finding.related && row->values[6].text == bug->json)
+			row->values[6].text = dump(merge->arena, finding_json_write(merge->arena, &bug->finding));
+	}
+	free(told);
+	free(merge->bugs);
 }
 
 static void take_notice(void *context, const char *notice)
@@ -350,6 +394,7 @@ static void analyse(struct merge *merge, const char *who, bool prefer_writer)
 
 	if (dt_analyse(merge->facts, &dt_alloc_libc, &options, take_finding, merge, &analysis) != DT_OK)
 		say_out_of_memory();
+	relate(merge);
 	if (analysis.bounded)
 		take_notice(merge,
 		            arena_printf(merge->arena,

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "between.h"
+#include "bugs.h"
 #include "claims_before.h"
 #include "contention.h"
 #include "endings.h"
@@ -198,16 +199,14 @@ static void merge_finding(void *context, const struct dt_finding *found)
 /* Findings of the process at hand that tell of one bug refer to each other. */
 static void relate(struct report_builder *builder, size_t process)
 {
-	struct merged *one, *other;
+	struct report_finding **told = must_realloc(NULL, HASH_COUNT(builder->merged) + 1, sizeof(struct report_finding *));
+	size_t count = 0;
 
-	for (one = builder->merged; one; one = one->hh.next) {
-		if (!one->finding.bug || one->finding.process != process)
-			continue;
-		for (other = builder->merged; other; other = other->hh.next)
-			if (other != one && other->finding.bug == one->finding.bug && other->finding.process == process &&
-			    other->finding.rule != one->finding.rule)
-				one->finding.related = other->finding.fingerprint;
-	}
+	for (struct merged *one = builder->merged; one; one = one->hh.next)
+		if (one->finding.bug && one->finding.process == process)
+			told[count++] = &one->finding;
+	bugs_relate(told, count);
+	free(told);
 }
 
 /* Semaphores that the banker's test leaves out. */

@@ -118,6 +118,15 @@ class Export(DetectCase):
         self.assert_line(self.detect("export", "--format=chart", "log"), 2, "--format", "chart", "perfetto")
         self.assert_line(self.detect("export", "-o", "no/folder/x", "log"), 2, "--output", "no/folder/x")
 
+    def test_merged_facts_have_no_times(self):
+        self.write("log", dtlog.inversion().bytes())
+        self.assertEqual(self.detect("merge", "-q", "-o", "facts.db", "log").returncode, 0)
+        for place, said in (("facts.db", "facts.db"), ("postgresql://me:secret@127.0.0.1:1/x", "that database")):
+            done = self.detect("export", "--format=perfetto", "-o", "out.json", place)
+            self.assert_line(done, 2, said, "no times", "export the logs")
+            self.assertNotIn(b"secret", done.stderr)
+        self.assertFalse((self.folder / "out.json").exists())
+
     def test_real_run(self):
         logs = self.folder / "logs"
         done = self.detect("run", "-o", logs, "--", PROGRAMS / "contention", "counts")
