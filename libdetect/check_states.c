@@ -113,54 +113,51 @@ uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uin
 	return 1;
 }
 
-/* What a thread has of a resource by an acquisition and those before it. */
-static uint32_t has_by(struct dt_check_state *state, uint32_t thread, uint32_t id, uint32_t resource)
+/* What a thread has of each resource by an acquisition and those before it, and how much more those came to.
+ */
+static void find_had(const struct dt_check_state *state, uint32_t thread, uint32_t id, struct needs *has,
+                     struct needs *more)
 {
-	uint32_t has = 0;
-
+	*has = *more = (struct needs){{0}};
 	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
-	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL)
-		if (dt_state_resource(state, acq->lock) == resource)
-			has += units_of(state, acq, dt_state_units(state, thread, acq->id));
-	return has;
+	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
+		uint32_t r = dt_state_resource(state, acq->lock), most = dt_state_most(state, acq->id);
+		uint32_t had = r < DT_STATE_RESOURCES ? dt_state_units(state, thread, acq->id) : 0;
+		if (r == DT_STATE_RESOURCES)
+			continue;
+		has->at[r] += units_of(state, acq, had);
+		more->at[r] += most > had ? most - had : 0;
+	}
 }
 
-static void claim_as_declared(struct dt_check_state *state, uint32_t thread, uint32_t id, struct needs *needs)
+static void claim_as_declared(const struct dt_check_state *state, uint32_t thread, const struct needs *has,
+                              struct needs *needs)
 {
 	for (uint32_t i = 0; i < state->reached->count; i++) {
 		const struct dt_state_part *part = &state->reached->parts[i];
 		uint32_t r = part->thread == thread && part->lock ? dt_state_resource(state, part->lock)
 		                                                  : DT_STATE_RESOURCES;
-		if (r == DT_STATE_RESOURCES)
-			continue;
-		uint32_t has = has_by(state, thread, id, r);
-		needs->at[r] = part->units > has ? part->units - has : 0;
+		if (r < DT_STATE_RESOURCES)
+			needs->at[r] = part->units > has->at[r] ? part->units - has->at[r] : 0;
 	}
 }
 
-/* What a member may want while it holds the acquisition: more of what it has, and what was seen to follow. */
-static void find_needs(struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
-                       struct needs *needs)
+/* What a member has by the acquisition, and may want while it holds it: more of that, and what was seen to
+ * follow. */
+static void find_needs(const struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
+                       struct needs *has, struct needs *needs)
 {
-	*needs = (struct needs){{0}};
-	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
-	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-		uint32_t most = dt_state_most(state, acq->id);
-		uint32_t had = dt_state_units(state, member->thread, acq->id),
-		         r = dt_state_resource(state, acq->lock);
-		if (r < DT_STATE_RESOURCES && most > had)
-			needs->at[r] += most - had;
-	}
+	find_had(state, member->thread, id, has, needs);
 	for (uint32_t r = 0; r < state->resource_count; r++) {
 		const struct dt_state_want *want = dt_state_want(state, id, state->resources[r]);
 		uint32_t units = want ? want->units : 0;
 		needs->at[r] = units > DT_STATE_ALL - needs->at[r] ? DT_STATE_ALL : needs->at[r] + units;
 	}
-	claim_as_declared(state, member->thread, id, needs);
+	claim_as_declared(state, member->thread, has, needs);
 	/* Nobody claims more than there is: more was never held at once, whoever gave it back. */
 	for (uint32_t r = 0; r < state->resource_count; r++) {
-		uint32_t has = has_by(state, member->thread, id, r), room = state->total[r] - has;
-		needs->at[r] = has >= state->total[r] ? 0 : needs->at[r] < room ? needs->at[r] : room;
+		uint32_t room = has->at[r] < state->total[r] ? state->total[r] - has->at[r] : 0;
+		needs->at[r] = needs->at[r] < room ? needs->at[r] : room;
 	}
 }
 
@@ -179,10 +176,10 @@ static void run_down(struct dt_check_state *state)
 		moved = false;
 		for (uint32_t m = 0; m < state->member_count; m++) {
 			struct dt_state_member *member = &state->members[m];
-			struct needs needs;
+			struct needs has, needs;
 			while (member->acq) {
 				const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq);
-				find_needs(state, member, member->acq, &needs);
+				find_needs(state, member, member->acq, &has, &needs);
 				if (!covered(state, &needs))
 					break;
 				uint32_t r = dt_state_resource(state, acq->lock);
@@ -230,10 +227,10 @@ static void find_claim(struct dt_check_state *state, uint32_t m)
 
 	for (const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq); acq;
 	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-		struct needs needs;
-		find_needs(state, member, acq->id, &needs);
+		struct needs has, needs;
+		find_needs(state, member, acq->id, &has, &needs);
 		for (uint32_t r = 0; r < state->resource_count; r++) {
-			uint32_t most = has_by(state, member->thread, acq->id, r) + needs.at[r];
+			uint32_t most = has.at[r] + needs.at[r];
 			state->claim[m][r] = most > state->claim[m][r] ? most : state->claim[m][r];
 		}
 	}
