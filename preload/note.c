@@ -222,8 +222,10 @@ static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct s
 	}
 	shim_seen_add(t, pair);
 	t->busy = 0;
-	if (index)
+	if (index) {
+		shim_states_nests(t);
 		shim_states_look(t);
+	}
 	errno = saved;
 }
 
@@ -272,6 +274,7 @@ void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot)
 	rec.acq = resolve(t, (uint32_t)(e - t->held), frame_key_of(t, sem, slot), &folded);
 	if (rec.acq && !folded)
 		SHIM_LOG(&rec);
+	shim_states_nests(t);
 	shim_seen_add_tag(t, signature);
 	t->busy = 0;
 	errno = saved;

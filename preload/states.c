@@ -27,6 +27,7 @@ enum {
 	READS = 3,
 	LOOKS_EARLY = 256, /* all of a thread's, then one in so many */
 	LOOKS_APART = 16,
+	NESTING_BITS = 1 << 24,
 	UNITS_MAX = 0x7fff
 };
 
@@ -41,6 +42,7 @@ struct states {
 	const struct shim_claims *_Atomic claims[CELLS]; /* NULL: it has declared none */
 	_Atomic uint32_t owner[CELLS];                   /* thread id */
 	struct changes changes[CELLS];
+	_Atomic uint64_t nesting[NESTING_BITS / 64]; /* by context: a section that began there took a second unit */
 	_Atomic uint64_t set[SETS]; /* hashes of what was logged */
 };
 
@@ -277,28 +279,62 @@ static bool look(uint32_t most)
 	return !hash || is_known(hash) || record(most);
 }
 
-void shim_states_got(struct shim_thread *t)
+/* The first that the thread holds. NULL: it holds nothing. */
+static const struct shim_held *section_of(const struct shim_thread *t)
 {
-	if (t->busy || !shim_process_check(t))
-		return;
-	if (is_shown(t)) /* a full barrier: of two that get at the same moment, the one that looks later sees
-	                    the other */
-		atomic_fetch_add(&states->changes[t->cell - 1].count, 1);
-	if (!is_shown(t) || !look(SETS_MOST))
-		shim_log_count(DT_COUNT_STATES_LOST, 1);
+	uint32_t i = 0;
+	while (i < t->depth && !(t->held[i].how & SHIM_HOW_HELD))
+		i++;
+	return i < t->depth ? &t->held[i] : NULL;
 }
 
-void shim_states_gave(struct shim_thread *t)
+void shim_states_nests(const struct shim_thread *t)
+{
+	const struct shim_held *first = section_of(t);
+	uint32_t at = first ? first->context % NESTING_BITS : 0;
+	if (first && states)
+		atomic_fetch_or_explicit(&states->nesting[at / 64], (uint64_t)1 << at % 64, memory_order_relaxed);
+}
+
+/* It has declared what it may take, or the section was seen to take more than one unit. */
+static bool is_nesting(const struct shim_thread *t)
+{
+	const struct shim_held *first = section_of(t);
+	uint32_t at = first ? first->context % NESTING_BITS : 0;
+	return atomic_load_explicit(&states->claims[t->cell - 1], memory_order_relaxed) ||
+	       atomic_load_explicit(&states->nesting[at / 64], memory_order_relaxed) >> at % 64 & 1;
+}
+
+static bool is_time(struct shim_thread *t)
+{
+	return ++t->looks <= LOOKS_EARLY || t->looks % LOOKS_APART == 0;
+}
+
+/* A full barrier: of two that get at the same moment, the one that looks later sees the other. */
+static void count_change(const struct shim_thread *t)
 {
 	if (is_shown(t))
 		atomic_fetch_add(&states->changes[t->cell - 1].count, 1);
 }
 
+void shim_states_got(struct shim_thread *t)
+{
+	if (t->busy || !shim_process_check(t))
+		return;
+	count_change(t);
+	if (!is_shown(t) || ((is_nesting(t) || is_time(t)) && !look(SETS_MOST)))
+		shim_log_count(DT_COUNT_STATES_LOST, 1);
+}
+
+void shim_states_gave(struct shim_thread *t)
+{
+	count_change(t);
+}
+
 void shim_states_look(struct shim_thread *t)
 {
 	if (!t->depth || !is_shown(t) || t->busy ||
-	    atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 ||
-	    (++t->looks > LOOKS_EARLY && t->looks % LOOKS_APART))
+	    atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 || !is_time(t))
 		return;
 	atomic_thread_fence(memory_order_seq_cst);
 	look(LOCK_SETS_MOST);

@@ -28,6 +28,8 @@ void shim_states_declared(struct shim_thread *t, const struct shim_claims *claim
 /* A unit of a semaphore of several was got, or one was given back: the held stack says so already. */
 void shim_states_got(struct shim_thread *t);
 void shim_states_gave(struct shim_thread *t);
+/* What it holds begins a section that has taken, or wants, a second unit. */
+void shim_states_nests(const struct shim_thread *t);
 /* It holds locks, and this may be a good moment. */
 void shim_states_look(struct shim_thread *t);
 
