@@ -1,12 +1,12 @@
-/* states.h: what threads hold at the same time, for the banker's test afterwards: states are logged, once
- * each.
+/* states.h: what threads hold at the same time, for the banker's test afterwards: states are logged, once each.
  *
- * Of counted semaphores each is seen, since who takes a unit looks at what all the others hold. Of locks
- * alone it is a sample, that costs their hot path nothing: a thread looks when it begins to wait, when it
- * does what it has not done before, and at the acquisitions that are timed: all of its first ones, then one
- * in so many. Memory: two tables, which the child of a fork finds empty. Threads: any. Failure: too many
- * threads, too many held by one or in one set, no room for one more: states are missing, and those of counted
- * semaphores are counted as lost. */
+ * Of counted semaphores each is seen that threads make in sections which were seen to take more than one unit: who
+ * takes a unit there looks at what all the others hold. Sections of one unit, and locks alone, are looked at by
+ * sample, which costs the locks' hot path nothing: when a thread begins to wait, when it does what it has not done
+ * before, and at the acquisitions that are timed: all of its first ones, then one in so many.
+ *
+ * Memory: tables, which the child of a fork finds empty. Threads: any. Failure: too many threads, too many held by one
+ * or in one set, no room for one more: states are missing, and those of counted semaphores are counted as lost. */
 #ifndef SHIM_STATES_H
 #define SHIM_STATES_H
 
