@@ -117,25 +117,33 @@ static void learn(struct race_thread *t, const void *object)
 	race_sync_unlock(sync);
 }
 
+static bool has(const struct lockset *set, const void *lock)
+{
+	for (uint32_t i = 0; i < set->count; i++)
+		if (set->locks[i] == (uintptr_t)lock)
+			return true;
+	return false;
+}
+
 /* The calling thread holds one of the set too, and learns what its earlier holders had published: once while
- * it holds it. Readers come and go meanwhile, so what they publish may be missed. */
-static bool common_lock(struct race_thread *t, const struct lockset *set)
+ * it holds it. Readers come and go meanwhile, so what they publish may be missed. Of a set that is not known
+ * it may be any. */
+static bool common_lock(struct race_thread *t, uint32_t set)
 {
 	bool common = false;
-	for (uint32_t i = 0; i < set->count; i++)
-		for (uint32_t j = 0; j < t->lock_count; j++) {
-			struct race_lock *held = &t->locks[j];
-			if (set->locks[i] != (uintptr_t)held->lock)
-				continue;
-			common = true;
-			if (held->learned)
-				continue;
-			learn(t, held->lock);
-			if (race_is_rwlock(held->how) && !(held->how & SHIM_HOW_SHARED))
-				learn(t, race_readers_of(held->lock));
-			held->learned = 1;
-			t->unlearned--;
-		}
+	for (uint32_t i = 0; i < t->lock_count; i++) {
+		struct race_lock *held = &t->locks[i];
+		if (set != UNKNOWN && !has(&sets[set], held->lock))
+			continue;
+		common = true;
+		if (held->learned)
+			continue;
+		learn(t, held->lock);
+		if (race_is_rwlock(held->how) && !(held->how & SHIM_HOW_SHARED))
+			learn(t, race_readers_of(held->lock));
+		held->learned = 1;
+		t->unlearned--;
+	}
 	return common;
 }
 
@@ -149,7 +157,7 @@ void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cel
 	uint32_t set = set_of[slot][epoch];
 	bool by_luck = t->must.epoch[slot] < epoch && set != UNKNOWN && t->lockset != UNKNOWN;
 	hot->busy = 1;
-	bool common = common_lock(t, &sets[set]);
+	bool common = common_lock(t, set);
 	hot->busy = 0;
 	if (by_luck && !common && !access->is_free)
 		race_report_predicted(hot, word, cell, old, access);
