@@ -52,10 +52,10 @@ static void leave_and_look(struct race_hot *hot, race_cell *cells, const race_ce
 }
 
 /* The barrier waits for every store before it, which is most of what an access costs when cells come from far
- * away. Threads meet at one word at one moment after they have synchronised with something; the first
- * accesses of an epoch are therefore exact, and a long run of them without any synchronisation is left like
- * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which
- * neither is repeated, may be missed. */
+ * away. Threads meet at one word at one moment after they have met at something that synchronises: the first
+ * accesses from then on are exact. A long run of them without, and atomic ones, are left like
+ * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which neither
+ * is repeated, may be missed. */
 static inline void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
                          race_cell cell, uintptr_t word, const struct race_access *access)
 {
@@ -186,7 +186,7 @@ SHIM_EXPORT void race_look(uintptr_t address, race_cell cell, unsigned bytes_log
 	race_trace_access(hot, address, bytes_log, cell & RACE_FLAGS, pc);
 	race_cell *cells = race_cells_of(address);
 	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells);
-	int room = hot->exact ? -1 : place(hot, cells, old, cell);
+	int room = hot->exact && !(cell & RACE_ATOMIC) ? -1 : place(hot, cells, old, cell);
 	if (SHIM_UNLIKELY(room < 0))
 		check_one(address, cell, bytes_log, pc);
 	else

@@ -278,8 +278,9 @@ static void fence_acquire(struct race_thread *t)
 	race_clock_refresh(&t->clock);
 	race_clock_refresh(&t->must);
 	race_clock_refresh(&t->to_acquire);
-	t->clock_grew |= race_clock_join(&t->clock, &t->to_acquire);
-	t->clock_grew |= race_clock_join(&t->must, &t->to_acquire);
+	bool grew = race_clock_join(&t->clock, &t->to_acquire), must_grew = race_clock_join(&t->must, &t->to_acquire);
+	if (grew || must_grew)
+		race_learned(t);
 }
 
 static void fence_release(struct race_hot *hot)

@@ -29,7 +29,7 @@
 enum {
 	RACE_FRAMES_MAX = 1 << 16, /* calls deep; deeper ones are counted only */
 	RACE_LOCKS_MAX = 64,       /* held at once, as far as a report needs them */
-	RACE_EXACT = 1024,         /* accesses of an epoch that are looked at twice (access.c) */
+	RACE_EXACT = 1024,         /* accesses that are looked at twice, from when others were met (access.c) */
 	RACE_IGNORE_READS = 1,
 	RACE_IGNORE_WRITES = 2,
 	RACE_IGNORE_SYNC = 4
@@ -52,7 +52,7 @@ struct race_thread;
 struct race_hot {
 	race_cell stamp; /* 0: not followed. The first: near.h */
 	uint32_t busy;
-	uint32_t exact;           /* accesses of the epoch that are still looked at twice */
+	uint32_t exact;           /* accesses that are still looked at twice */
 	uint64_t *trace;          /* next free word */
 	uintptr_t traced_pc;      /* of the last access that was traced */
 	struct race_frame *frame; /* next free one */
@@ -103,6 +103,14 @@ void race_slot_take(struct race_thread *t);
 void race_slot_leave(struct race_thread *t);
 /* The calling thread's epoch ends: everything up to here is published. */
 void race_epoch_next(struct race_hot *hot);
+
+/* The thread has learned something of others: now it is likeliest to meet them at one word (access.c). */
+static inline void race_learned(struct race_thread *t)
+{
+	t->clock_grew = true;
+	if (race_hot.thread == t && __atomic_load_n(&race_many_threads, __ATOMIC_RELAXED))
+		race_hot.exact = RACE_EXACT;
+}
 
 /* Nothing was done in this epoch yet. */
 static inline bool race_epoch_idle(const struct race_hot *hot)

@@ -54,7 +54,7 @@ ABI(void, __tsan_switch_to_fiber, (void *to, unsigned flags))
 		race_clock_refresh(&fiber->must);
 		race_clock_join(&fiber->clock, &from->clock);
 		race_clock_join(&fiber->must, &from->must);
-		fiber->clock_grew = true;
+		race_learned(fiber);
 		race_epoch_next(hot);
 	}
 	from->saved = *hot;

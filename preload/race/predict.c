@@ -112,7 +112,8 @@ static void learn(struct race_thread *t, const void *object)
 	if (sync->must) {
 		race_clock_refresh(sync->must);
 		race_clock_refresh(&t->must);
-		t->clock_grew |= race_clock_join(&t->must, sync->must);
+		if (race_clock_join(&t->must, sync->must))
+			race_learned(t);
 	}
 	race_sync_unlock(sync);
 }

@@ -156,7 +156,6 @@ void race_epoch_next(struct race_hot *hot)
 		t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)epoch;
 	}
 	hot->stamp = race_stamp(t->slot, t->epoch);
-	hot->exact = race_many_threads ? RACE_EXACT : 0;
 	t->clock_grew = false;
 	race_predict_epoch(t);
 	race_trace_event(hot, RACE_EVENT_EPOCH, hot->stamp);

@@ -167,9 +167,9 @@ void race_sync_acquire(struct race_thread *t, struct race_sync *sync, bool must)
 	race_clock_refresh(&t->must);
 	bring_up_to_date(sync);
 	if (!knows_all(t, sync) && race_clock_join(&t->clock, sync->clock))
-		t->clock_grew = true;
+		race_learned(t);
 	if (must && sync->must && !knows_all_must(t, sync) && race_clock_join(&t->must, sync->must))
-		t->clock_grew = true;
+		race_learned(t);
 }
 
 /* Nothing was done in this epoch, so that it says no more than the one before. */

@@ -125,7 +125,7 @@ static void take_over(struct race_thread *t, struct handover *from)
 		race_clock_refresh(must);
 		race_clock_join(&t->clock, clock);
 		race_clock_join(&t->must, must);
-		t->clock_grew = true;
+		race_learned(t);
 	}
 	race_clock_free(clock);
 	race_clock_free(must);
@@ -203,6 +203,7 @@ void shim_race_create_now(uint32_t id)
 		hand_over(hot->thread, &begins[id]);
 	}
 	__atomic_store_n(&race_many_threads, true, __ATOMIC_RELAXED);
+	hot->exact = RACE_EXACT;
 	race_epoch_next(hot);
 	hot->busy = 0;
 }
@@ -277,7 +278,7 @@ void shim_race_forked_now(void)
 			race_slot_leave(other);
 			other->live = false;
 		}
-	t->clock_grew = true;
+	race_learned(t);
 	t->id = shim_self.id;
 }
 
