@@ -65,6 +65,7 @@ static uint32_t export_log(struct timeline *timeline, const struct log_file *log
 	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
 	if (err == DT_ERR_NOMEM)
 		say_out_of_memory();
+	logs_rest(log);
 	if (err)
 		say("%s: corrupt at offset %llu; what came before it is exported", log->path,
 		    (unsigned long long)bad_offset);

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "arena.h"
 #include "logs.h"
@@ -90,8 +89,7 @@ static char *merge_logs(struct store *store, const struct merge_arguments *argum
 	for (size_t i = 0; !why && i < logs->count; i++) {
 		progress_show("log", i + 1, logs->count, logs->files[i].path);
 		merge_log_read(&merged, &logs->files[i], logs, symbols, arguments->prefer_writer);
-		/* What was read stays mapped, but needs no memory. */
-		madvise((void *)(uintptr_t)logs->files[i].bytes, logs->files[i].size, MADV_DONTNEED);
+		logs_rest(&logs->files[i]);
 		if (i + 1 < logs->count && merge_rows_total(&merged) < BATCH)
 			continue;
 		stacks += merged.count[STORE_STACK];

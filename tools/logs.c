@@ -34,6 +34,11 @@ void logs_close(struct log_set *set)
 	memset(set, 0, sizeof(*set));
 }
 
+void logs_rest(const struct log_file *log)
+{
+	madvise((void *)(uintptr_t)log->bytes, log->size, MADV_DONTNEED);
+}
+
 /* Why these bytes are no log that can be read, or NULL. */
 static char *refuse_header(const char *path, const void *bytes, size_t size)
 {

@@ -36,6 +36,9 @@ void logs_close(struct log_set *set);
  * A file of a folder that is no readable log becomes a notice, as long as another one is. */
 char *logs_add(struct log_set *set, const char *path);
 
+/* It was read: it stays mapped, but needs no memory until it is read again. */
+void logs_rest(const struct log_file *log);
+
 /* By start time, then process id, then path. */
 void logs_sort(struct log_set *set);
 

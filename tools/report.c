@@ -261,6 +261,7 @@ static void add_log(struct report_builder *builder, const struct log_file *log)
 	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
 	if (err == DT_ERR_NOMEM)
 		say_out_of_memory();
+	logs_rest(log);
 	if (err) /* the header was checked by logs.c */
 		report_add_notice(builder,
 		                  arena_printf(builder->arena,

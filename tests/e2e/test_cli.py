@@ -14,6 +14,28 @@ import dtlog
 from detect_case import DETECT, DetectCase
 
 
+class Memory(DetectCase):
+    def peak(self, *args):
+        """The greatest resident size of a command, in bytes."""
+        child = subprocess.Popen([DETECT, *map(str, args)], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.assertIn(child.returncode, (0, 66))
+        return usage.ru_maxrss * 1024
+
+    def test_one_log_at_a_time(self):
+        """Many logs take no more than the largest, and what was found in them."""
+        log = dtlog.many_findings(1, harmless=15000).bytes()
+        self.write("one", log)
+        (self.folder / "many").mkdir()
+        for index in range(8):
+            self.write(f"many/{index}.dtlog", log)
+        for command in (("report", "-r", "report"), ("export", "-o", "trace")):
+            with self.subTest(command=command[0]):
+                self.assertLess(self.peak(*command, "many") - self.peak(*command, "one"), 2 * len(log))
+
+
 class Usage(DetectCase):
     def test_commands(self):
         self.assert_line(self.detect(), 2, "--help")
