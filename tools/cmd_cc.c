@@ -17,6 +17,19 @@
 
 #define FLAG "-fsanitize=thread"
 
+/* What libc does for the program is the program's access: the linker takes the shim's functions for these. */
+static const char wrap_flag[] = "-Wl"
+#define DT_LIBC_CALL(name, what) ",--wrap=" #name
+#include <detect/libc_calls.def>
+    ;
+
+static const struct {
+	const char *name, *what;
+} libc_calls[] = {
+#define DT_LIBC_CALL(name, what) {#name, what},
+#include <detect/libc_calls.def>
+};
+
 struct list {
 	char **at;
 	size_t count;
@@ -136,8 +149,7 @@ static void add_runtime(struct list *command)
 	push(command, shim);
 	char *rpath = must_printf("-Wl,-rpath,%s", folder);
 	push(command, rpath);
-	/* What libc copies for the program is the program's access. */
-	push(command, "-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset");
+	push(command, wrap_flag);
 	push(command, "-pthread");
 	free(rpath);
 	free(folder);
@@ -276,8 +288,29 @@ static int print_help(const struct call *call, const char *name)
 	       "Compile with -fsanitize=thread and link with libdetect's runtime, so that the program's data races are found.\n\n"
 	       "Everything is handed to the compiler, which is $%s or else '%s': compiling, linking, or both in one call. "
 	       "Run what comes out by itself or under 'detect run'.\n\n"
-	       "  -?, --help                 Give this help list\n",
-	       name, call->variable, call->compiler);
+	       "  -?, --help                 Give this help list\n"
+	       "      --libc-calls           List the calls of libc that are watched, and as what\n"
+	       "      --link-flags           Print what a link without '%s' needs, for other build systems\n",
+	       name, call->variable, call->compiler, name);
+	return STATUS_OK;
+}
+
+static int print_libc_calls(void)
+{
+	for (size_t i = 0; i < sizeof libc_calls / sizeof *libc_calls; i++)
+		printf("%-22s %s\n", libc_calls[i].name, libc_calls[i].what);
+	return STATUS_OK;
+}
+
+static int print_link_flags(void)
+{
+	struct list flags = {0};
+
+	add_runtime(&flags);
+	for (size_t i = 0; i < flags.count; i++)
+		printf("%s%s", i ? " " : "", flags.at[i]);
+	printf("\n");
+	clear(&flags);
 	return STATUS_OK;
 }
 
@@ -287,6 +320,10 @@ static int drive(struct call *call, int argc, char **argv)
 		say_usage("what to compile? See '%s --help'", argv[0]);
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
 		return print_help(call, argv[0]);
+	if (argc == 2 && strcmp(argv[1], "--libc-calls") == 0)
+		return print_libc_calls();
+	if (argc == 2 && strcmp(argv[1], "--link-flags") == 0)
+		return print_link_flags();
 	read_call(call, argc, argv);
 	if (call->compiles_only || !call->has_input)
 		return compile(call);

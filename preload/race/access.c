@@ -280,26 +280,6 @@ ABI(void *, __tsan_memset, (void *to, int value, uintptr_t bytes))
 	return __builtin_memset(to, value, bytes);
 }
 
-/* The same when the program calls libc's: the linker is told (--wrap) to take these for what it links, so
- * that the calls of libraries stay what they are. */
-ABI(void *, __wrap_memcpy, (void *to, const void *from, uintptr_t bytes))
-{
-	race_access_range((uintptr_t)from, bytes, READ, PC);
-	race_access_range((uintptr_t)to, bytes, WRITE, PC);
-	return __builtin_memcpy(to, from, bytes);
-}
-ABI(void *, __wrap_memmove, (void *to, const void *from, uintptr_t bytes))
-{
-	race_access_range((uintptr_t)from, bytes, READ, PC);
-	race_access_range((uintptr_t)to, bytes, WRITE, PC);
-	return __builtin_memmove(to, from, bytes);
-}
-ABI(void *, __wrap_memset, (void *to, int value, uintptr_t bytes))
-{
-	race_access_range((uintptr_t)to, bytes, WRITE, PC);
-	return __builtin_memset(to, value, bytes);
-}
-
 /* A constructor or destructor that sets the table to what it is anyway harms nobody. */
 ABI(void, __tsan_vptr_update, (void **vptr, void *value))
 {

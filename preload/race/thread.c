@@ -9,6 +9,7 @@
 #include "../thread.h"
 #include "abi.h"
 #include "engine.h"
+#include "libc.h"
 #include "predict.h"
 #include "sync.h"
 #include "trace.h"
@@ -44,6 +45,8 @@ bool race_start(void)
 	ok = begins && ends;
 	__atomic_store_n((int *)&state, ok ? STARTED : REFUSED, __ATOMIC_RELEASE);
 	__atomic_store_n(&shim_race_on, ok, __ATOMIC_RELEASE);
+	if (ok)
+		race_libc_open();
 	return ok;
 }
 
