@@ -7,16 +7,17 @@
  *           return length;
  *   }
  *
- * The linker is told (--wrap, for each row of <detect/libc_calls.def>) to take __wrap_strlen for what a program or
- * library that it links calls strlen, so the calls of libraries that are linked otherwise stay what they are.
- * __wrap_strlen jumps to strlen itself, whatever that is, until the engine starts, which then turns the jumps to those
- * that are libc's here. What a program defines under such a name, perhaps with other parameters, or another library in
- * front of libc, is so taken as ever, and a program without the engine does not notice.
+ * The linker is told (--wrap, for each row of <detect/libc_calls.def>) to take __wrap_strlen for what a
+ * program or library that it links calls strlen, so the calls of libraries that are linked otherwise stay
+ * what they are.
+ * __wrap_strlen jumps to strlen itself, whatever that is, until the engine starts, which then turns the jumps
+ * to those that are libc's here. What a program defines under such a name, perhaps with other parameters, or
+ * another library in front of libc, is so taken as ever, and a program without the engine does not notice.
  *
  * What the call reads is told before it, what it writes after it, when it is known how much that is; a
  * write to a descriptor publishes before the call, a read acquires after it (descriptor.h). For a thread
- * that is not followed, READS and WRITES are a branch and their arguments are not evaluated. errno is the program's.
- * Nothing is held across the real call, which may be cancelled, jump or never return. */
+ * that is not followed, READS and WRITES are a branch and their arguments are not evaluated. errno is the
+ * program's. Nothing is held across the real call, which may be cancelled, jump or never return. */
 #ifndef SHIM_RACE_LIBC_H
 #define SHIM_RACE_LIBC_H
 
@@ -32,7 +33,8 @@ struct race_libc_call {
 	race_libc_fn *wrapper;
 };
 
-/* The section holds pointers, as that of the hooks does. r11 is nobody's at a call; rax counts vector arguments. */
+/* The section holds pointers, as that of the hooks does. r11 is nobody's at a call; rax counts vector
+ * arguments. */
 #define CALL(ret, name, params)                                                                              \
 	static ret libc_##name params;                                                                       \
 	__typeof__(&libc_##name) race_libc_target_##name = name;                                             \
@@ -72,7 +74,8 @@ static inline bool race_watched(void)
 #define WRITES(start, bytes) (race_watched() ? race_libc_access(start, bytes, 0, PC) : (void)0)
 #define READS_STRING(s) (race_watched() ? race_libc_string(s, PC) : (void)0)
 
-/* A wrapper whose real function calls the program back is a call on the stack of what the program does there. */
+/* A wrapper whose real function calls the program back is a call on the stack of what the program does there.
+ */
 void race_libc_enter(uintptr_t pc);
 void race_libc_leave(void);
 

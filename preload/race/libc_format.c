@@ -33,8 +33,8 @@ static enum size read_size(const char **at)
 	static const struct {
 		char text[3];
 		uint8_t size;
-	} sizes[] = {{"ll", LONG_LONG}, {"l", LONG}, {"hh", CHAR},  {"h", SHORT},   {"L", LONG_DOUBLE},
-	             {"q", LONG_LONG},  {"z", SIZE}, {"Z", SIZE},   {"j", MAX},     {"t", PTRDIFF}};
+	} sizes[] = {{"ll", LONG_LONG}, {"l", LONG}, {"hh", CHAR}, {"h", SHORT}, {"L", LONG_DOUBLE},
+	             {"q", LONG_LONG},  {"z", SIZE}, {"Z", SIZE},  {"j", MAX},   {"t", PTRDIFF}};
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		if (strncmp(*at, sizes[i].text, strlen(sizes[i].text)) == 0) {
 			*at += strlen(sizes[i].text);
@@ -133,13 +133,28 @@ static bool conversion(struct walk *walk, const char **at)
 		return false;
 	++*at;
 	switch (what) {
-	case 'd': case 'i': case 'o': case 'u': case 'x': case 'X': case 'b': case 'B':
+	case 'd':
+	case 'i':
+	case 'o':
+	case 'u':
+	case 'x':
+	case 'X':
+	case 'b':
+	case 'B':
 		skip_integer(walk, size);
 		return true;
-	case 'c': case 'C':
+	case 'c':
+	case 'C':
 		(void)va_arg(walk->args, int);
 		return true;
-	case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': case 'a': case 'A':
+	case 'e':
+	case 'E':
+	case 'f':
+	case 'F':
+	case 'g':
+	case 'G':
+	case 'a':
+	case 'A':
 		if (size == LONG_DOUBLE || size == LONG_LONG)
 			(void)va_arg(walk->args, long double);
 		else
@@ -157,7 +172,8 @@ static bool conversion(struct walk *walk, const char **at)
 	case 'n':
 		race_libc_access(va_arg(walk->args, void *), bytes_counted(size), 0, walk->pc);
 		return true;
-	case 'm': case '%':
+	case 'm':
+	case '%':
 		return true;
 	default:
 		return false;
@@ -231,10 +247,11 @@ static int made(int length, char *const *to, uintptr_t pc)
 PRINTS(printf, vprintf, format, V(const char *format), to_stream(stdout), vprintf(format, args))
 PRINTS(__printf_chk, __vprintf_chk, format, V(int flag, const char *format), to_stream(stdout),
        __vprintf_chk(flag, format, args))
-PRINTS(fprintf, vfprintf, format, V(FILE * to, const char *format), to_stream(to), vfprintf(to, format, args))
-PRINTS(__fprintf_chk, __vfprintf_chk, format, V(FILE * to, int flag, const char *format), to_stream(to),
+PRINTS(fprintf, vfprintf, format, V(FILE *to, const char *format), to_stream(to), vfprintf(to, format, args))
+PRINTS(__fprintf_chk, __vfprintf_chk, format, V(FILE *to, int flag, const char *format), to_stream(to),
        __vfprintf_chk(to, flag, format, args))
-PRINTS(dprintf, vdprintf, format, V(int fd, const char *format), to_descriptor(fd), vdprintf(fd, format, args))
+PRINTS(dprintf, vdprintf, format, V(int fd, const char *format), to_descriptor(fd),
+       vdprintf(fd, format, args))
 PRINTS(__dprintf_chk, __vdprintf_chk, format, V(int fd, int flag, const char *format), to_descriptor(fd),
        __vdprintf_chk(fd, flag, format, args))
 PRINTS(sprintf, vsprintf, format, V(char *to, const char *format), (void)0,

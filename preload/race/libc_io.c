@@ -1,8 +1,8 @@
 /* libc_io.c: reads and writes of descriptors.
  *
- * What a write reads is told before it, as nothing orders it any more once another thread has the data; a call
- * that is asked to write much may take little of it, and is asked again for the rest: so no more than ASKED_MAX of
- * it is told. */
+ * What a write reads is told before it, as nothing orders it any more once another thread has the data; a
+ * call that is asked to write much may take little of it, and is asked again for the rest: so no more than
+ * ASKED_MAX of it is told. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -79,7 +79,8 @@ GETS(read, (int fd, void *to, size_t bytes), read(fd, to, bytes))
 GETS(__read_chk, (int fd, void *to, size_t bytes, size_t room), __read_chk(fd, to, bytes, room))
 GETS(pread, (int fd, void *to, size_t bytes, off_t at), pread(fd, to, bytes, at))
 GETS(pread64, (int fd, void *to, size_t bytes, off64_t at), pread64(fd, to, bytes, at))
-GETS(__pread_chk, (int fd, void *to, size_t bytes, off_t at, size_t room), __pread_chk(fd, to, bytes, at, room))
+GETS(__pread_chk, (int fd, void *to, size_t bytes, off_t at, size_t room),
+     __pread_chk(fd, to, bytes, at, room))
 GETS(__pread64_chk, (int fd, void *to, size_t bytes, off64_t at, size_t room),
      __pread64_chk(fd, to, bytes, at, room))
 

@@ -7,8 +7,8 @@
 #include "libc.h"
 
 extern int __poll_chk(struct pollfd *list, nfds_t count, int timeout_ms, size_t room);
-extern int __ppoll_chk(struct pollfd *list, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
-                       size_t room);
+extern int __ppoll_chk(struct pollfd *list, nfds_t count, const struct timespec *timeout,
+                       const sigset_t *mask, size_t room);
 
 static int polled(int result, const struct pollfd *list, nfds_t count, uintptr_t pc)
 {
@@ -108,8 +108,7 @@ CALL(int, epoll_wait, (int fd, struct epoll_event *events, int most, int timeout
 	return waited(epoll_wait(fd, events, most, timeout_ms), events, PC);
 }
 
-CALL(int, epoll_pwait,
-     (int fd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask))
+CALL(int, epoll_pwait, (int fd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask))
 {
 	return waited(epoll_pwait(fd, events, most, timeout_ms, mask), events, PC);
 }

@@ -23,7 +23,8 @@ void race_stream_before_output(FILE *to, size_t bytes)
 
 static size_t buffered(const FILE *from)
 {
-	return from->_IO_read_ptr < from->_IO_read_end ? (size_t)(from->_IO_read_end - from->_IO_read_ptr) : 0;
+	return from->_IO_read_ptr < from->_IO_read_end ? (size_t)(from->_IO_read_end - from->_IO_read_ptr)
+	                                               : 0;
 }
 
 static void after_input(FILE *from, size_t had, size_t took)
@@ -59,7 +60,7 @@ CALL(size_t, __fread_chk, (void *to, size_t room, size_t bytes, size_t count, FI
 #define FWRITES(name)                                                                                        \
 	CALL(size_t, name, (const void *from, size_t bytes, size_t count, FILE *to))                         \
 	{                                                                                                    \
-		READS(from, bytes * count);                                                                  \
+		READS(from, bytes *count);                                                                   \
 		race_stream_before_output(to, bytes *count);                                                 \
 		return name(from, bytes, count, to);                                                         \
 	}

@@ -106,7 +106,8 @@ CALL(int, __gethostname_chk, (char *to, size_t bytes, size_t room))
 	}
 
 LINKS(readlink, (const char *path, char *to, size_t bytes), readlink(path, to, bytes))
-LINKS(__readlink_chk, (const char *path, char *to, size_t bytes, size_t room), __readlink_chk(path, to, bytes, room))
+LINKS(__readlink_chk, (const char *path, char *to, size_t bytes, size_t room),
+      __readlink_chk(path, to, bytes, room))
 LINKS(readlinkat, (int fd, const char *path, char *to, size_t bytes), readlinkat(fd, path, to, bytes))
 LINKS(__readlinkat_chk, (int fd, const char *path, char *to, size_t bytes, size_t room),
       __readlinkat_chk(fd, path, to, bytes, room))

@@ -1,5 +1,5 @@
-/* libc_time.c: times, and the places that they are written to: also those of libc that localtime and its like give
- * out, which two threads may not use at a time. */
+/* libc_time.c: times, and the places that they are written to: also those of libc that localtime and its like
+ * give out, which two threads may not use at a time. */
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>

@@ -58,6 +58,21 @@ add_test(NAME bare COMMAND bug)
 """
 
 
+RACY = """
+#include <pthread.h>
+#include <string.h>
+static char to[64];
+static void *copy(void *from) { return strcpy(to, from); }
+int main(void)
+{
+	pthread_t one;
+	pthread_create(&one, NULL, copy, "what one thread copies");
+	copy("what the other copies");
+	return pthread_join(one, NULL);
+}
+"""
+
+
 class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -96,6 +111,20 @@ class Install(unittest.TestCase):
         self.output("cmake", "-S", ".", "-B", "build", "-DCMAKE_PREFIX_PATH=" + str(self.prefix))
         self.output("cmake", "--build", "build")
         self.assertEqual(self.output("build/user"), "lock-order-cycle\n")
+
+    def test_race_target(self):
+        """Instrumented, linked with the shim, and with libc's calls taken for the program's."""
+        racy = self.folder / "racy"
+        racy.mkdir()
+        (racy / "racy.c").write_text(RACY)
+        (racy / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.22)\nproject(racy LANGUAGES C)\nfind_package(detect REQUIRED)\n"
+                                             "find_package(Threads REQUIRED)\nadd_executable(racy racy.c)\n"
+                                             "target_link_libraries(racy PRIVATE detect::race Threads::Threads)\n")
+        self.output("cmake", "-S", "racy", "-B", "racy/build", "-DCMAKE_PREFIX_PATH=" + str(self.prefix))
+        self.output("cmake", "--build", "racy/build")
+        done = subprocess.run([self.prefix / "bin/detect", "run", "--", racy / "build/racy"], stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 66, done.stderr)
+        self.assertIn(b"data race", done.stderr.replace(b"-", b" "))
 
     def ctest(self, build, *options):
         done = subprocess.run(["ctest", "--test-dir", build, "--no-tests=error", *options], cwd=self.folder / "tested",
