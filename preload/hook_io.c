@@ -56,10 +56,23 @@ RECEIVING(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, me
 RECEIVING(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit),
           (fd, messages, count, flags, limit))
 RECEIVING(int, eventfd_read, (int fd, eventfd_t *value), (fd, value))
-RECEIVING(int, epoll_wait, (int fd, struct epoll_event *events, int room, int limit_ms), (fd, events, room, limit_ms))
-RECEIVING(int, epoll_pwait, (int fd, struct epoll_event *events, int room, int limit_ms, const sigset_t *mask),
+
+/* Which descriptors the events are of the call does not say. */
+#define WAITING(name, params, arguments)                     \
+	SHIM_HOOK(int, name, params)                         \
+	{                                                    \
+		int result = SHIM_REAL(name) arguments;      \
+		if (result >= 0)                             \
+			shim_race_received(fd);              \
+		if (result > 0)                              \
+			shim_race_events();                  \
+		return result;                               \
+	}
+
+WAITING(epoll_wait, (int fd, struct epoll_event *events, int room, int limit_ms), (fd, events, room, limit_ms))
+WAITING(epoll_pwait, (int fd, struct epoll_event *events, int room, int limit_ms, const sigset_t *mask),
           (fd, events, room, limit_ms, mask))
-RECEIVING(int, epoll_pwait2, (int fd, struct epoll_event *events, int room, const struct timespec *limit, const sigset_t *mask),
+WAITING(epoll_pwait2, (int fd, struct epoll_event *events, int room, const struct timespec *limit, const sigset_t *mask),
           (fd, events, room, limit, mask))
 
 SENDING(ssize_t, write, (int fd, const void *bytes, size_t count), (fd, bytes, count))

@@ -14,7 +14,7 @@
 
 #include "engine.h"
 
-enum kind { ALL_SOCKETS, BY_FILE, BY_PEERS, BY_NUMBER, NUMBER_ITSELF, SIGNAL };
+enum kind { ALL_SOCKETS, BY_FILE, BY_PEERS, BY_NUMBER, NUMBER_ITSELF, SIGNAL, ANY_EVENT };
 
 enum { OBJECTS = 1 << 16 };
 
@@ -59,11 +59,13 @@ static const void *socket_object(int fd)
 	return one && other ? object_of(BY_PEERS, one + other, one ^ other) : object_of(ALL_SOCKETS, 0, 0);
 }
 
-static const void *descriptor_object(int fd)
+/* is_watched: an epoll instance may wait for it. */
+static const void *descriptor_object(int fd, bool *is_watched)
 {
 	struct stat about;
 	if (syscall(SYS_fstat, fd, &about) != 0)
 		return NULL;
+	*is_watched = !S_ISREG(about.st_mode);
 	if (S_ISSOCK(about.st_mode))
 		return socket_object(fd);
 	return about.st_mode & S_IFMT ? object_of(BY_FILE, about.st_ino, about.st_dev)
@@ -73,19 +75,30 @@ static const void *descriptor_object(int fd)
 void shim_race_sent_now(int fd)
 {
 	int saved = errno;
-	const void *object = descriptor_object(fd);
-	if (object)
+	bool is_watched;
+	const void *object = descriptor_object(fd, &is_watched);
+	if (object) {
 		shim_race_release_now(object, SHIM_RACE_JOIN, true);
+		if (is_watched)
+			shim_race_release_now(object_of(ANY_EVENT, 0, 0), SHIM_RACE_JOIN, true);
+	}
 	errno = saved;
 }
 
 void shim_race_received_now(int fd)
 {
 	int saved = errno;
-	const void *object = descriptor_object(fd);
+	bool is_watched;
+	const void *object = descriptor_object(fd, &is_watched);
 	if (object)
 		shim_race_acquire_now(object, true);
 	errno = saved;
+}
+
+/* Which descriptors the events are of only the program can say, and it may never read from them. */
+void shim_race_events_now(void)
+{
+	shim_race_acquire_now(object_of(ANY_EVENT, 0, 0), true);
 }
 
 void shim_race_connecting_now(void)

@@ -14,16 +14,17 @@
  * to those that are libc's here. What a program defines under such a name, perhaps with other parameters, or
  * another library in front of libc, is so taken as ever, and a program without the engine does not notice.
  *
- * What the call reads is told before it, what it writes after it, when it is known how much that is; a
- * write to a descriptor publishes before the call, a read acquires after it (descriptor.h). For a thread
- * that is not followed, READS and WRITES are a branch and their arguments are not evaluated. errno is the
- * program's. Nothing is held across the real call, which may be cancelled, jump or never return. */
+ * What the call reads is told before it, what it writes after it, when it is known how much that is. The
+ * order that descriptors give is the hooks' (hook_io.c), which the real functions of these are; only what
+ * libc reads and writes by itself is told here. For a thread that is not followed, READS and WRITES are a
+ * branch and their arguments are not evaluated. errno is the program's. Nothing is held across the real call,
+ * which may be cancelled, jump or never return. */
 #ifndef SHIM_RACE_LIBC_H
 #define SHIM_RACE_LIBC_H
 
 #include "abi.h"
-#include "descriptor.h"
 #include "engine.h"
+#include "race.h"
 
 typedef void race_libc_fn(void);
 

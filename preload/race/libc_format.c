@@ -203,7 +203,7 @@ static void to_stream(FILE *to)
 
 static void to_descriptor(int fd)
 {
-	DESCRIPTOR_RELEASE(fd);
+	shim_race_sent(fd);
 }
 
 static int wrote(int length, char *to, size_t room, uintptr_t pc)

@@ -51,19 +51,15 @@ static size_t vector_count(int count)
 	return count > 0 && count <= IOV_MAX ? (size_t)count : 0;
 }
 
-static ssize_t got(int fd, void *to, ssize_t result, uintptr_t pc)
+static ssize_t got(void *to, ssize_t result, uintptr_t pc)
 {
-	if (result >= 0)
-		DESCRIPTOR_ACQUIRE(fd);
 	if (result > 0 && race_watched())
 		race_libc_access(to, (size_t)result, 0, pc);
 	return result;
 }
 
-static ssize_t got_vector(int fd, const struct iovec *part, int count, ssize_t result, uintptr_t pc)
+static ssize_t got_vector(const struct iovec *part, int count, ssize_t result, uintptr_t pc)
 {
-	if (result >= 0)
-		DESCRIPTOR_ACQUIRE(fd);
 	if (result > 0)
 		vector(part, vector_count(count), (size_t)result, 0, pc);
 	return result;
@@ -72,7 +68,7 @@ static ssize_t got_vector(int fd, const struct iovec *part, int count, ssize_t r
 #define GETS(name, params, call)                                                                             \
 	CALL(ssize_t, name, params)                                                                          \
 	{                                                                                                    \
-		return got(fd, to, call, PC);                                                                \
+		return got(to, call, PC);                                                                    \
 	}
 
 GETS(read, (int fd, void *to, size_t bytes), read(fd, to, bytes))
@@ -85,20 +81,20 @@ GETS(__pread64_chk, (int fd, void *to, size_t bytes, off64_t at, size_t room),
      __pread64_chk(fd, to, bytes, at, room))
 
 /* MSG_TRUNC has it say more than was written. */
-static ssize_t got_message(int fd, void *to, size_t bytes, ssize_t result, uintptr_t pc)
+static ssize_t got_message(void *to, size_t bytes, ssize_t result, uintptr_t pc)
 {
-	got(fd, to, result > (ssize_t)bytes ? (ssize_t)bytes : result, pc);
+	got(to, result > (ssize_t)bytes ? (ssize_t)bytes : result, pc);
 	return result;
 }
 
 CALL(ssize_t, recv, (int fd, void *to, size_t bytes, int flags))
 {
-	return got_message(fd, to, bytes, recv(fd, to, bytes, flags), PC);
+	return got_message(to, bytes, recv(fd, to, bytes, flags), PC);
 }
 
 CALL(ssize_t, __recv_chk, (int fd, void *to, size_t bytes, size_t room, int flags))
 {
-	return got_message(fd, to, bytes, __recv_chk(fd, to, bytes, room, flags), PC);
+	return got_message(to, bytes, __recv_chk(fd, to, bytes, room, flags), PC);
 }
 
 /* An address that the kernel gives: as much of it as there was room for. */
@@ -122,7 +118,7 @@ CALL(ssize_t, recvfrom,
 	ssize_t result = recvfrom(fd, to, bytes, flags, from, from_bytes);
 	if (result >= 0)
 		got_address(from, from_room, from_bytes, PC);
-	return got_message(fd, to, bytes, result, PC);
+	return got_message(to, bytes, result, PC);
 }
 
 CALL(ssize_t, __recvfrom_chk,
@@ -132,7 +128,7 @@ CALL(ssize_t, __recvfrom_chk,
 	ssize_t result = __recvfrom_chk(fd, to, bytes, room, flags, from, from_bytes);
 	if (result >= 0)
 		got_address(from, from_room, from_bytes, PC);
-	return got_message(fd, to, bytes, result, PC);
+	return got_message(to, bytes, result, PC);
 }
 
 CALL(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
@@ -141,7 +137,7 @@ CALL(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
 	ssize_t result = recvmsg(fd, message, flags);
 	if (result < 0)
 		return result;
-	got_vector(fd, message->msg_iov, (int)message->msg_iovlen, result, PC);
+	got_vector(message->msg_iov, (int)message->msg_iovlen, result, PC);
 	WRITES(message, sizeof *message);
 	WRITES(message->msg_name, message->msg_namelen < name_room ? message->msg_namelen : name_room);
 	WRITES(message->msg_control, message->msg_controllen);
@@ -150,24 +146,23 @@ CALL(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
 
 CALL(ssize_t, readv, (int fd, const struct iovec *part, int count))
 {
-	return got_vector(fd, part, count, readv(fd, part, count), PC);
+	return got_vector(part, count, readv(fd, part, count), PC);
 }
 
 CALL(ssize_t, preadv, (int fd, const struct iovec *part, int count, off_t at))
 {
-	return got_vector(fd, part, count, preadv(fd, part, count, at), PC);
+	return got_vector(part, count, preadv(fd, part, count, at), PC);
 }
 
 CALL(ssize_t, preadv64, (int fd, const struct iovec *part, int count, off64_t at))
 {
-	return got_vector(fd, part, count, preadv64(fd, part, count, at), PC);
+	return got_vector(part, count, preadv64(fd, part, count, at), PC);
 }
 
 #define PUTS(name, params, call)                                                                             \
 	CALL(ssize_t, name, params)                                                                          \
 	{                                                                                                    \
 		READS(from, asked(bytes));                                                                   \
-		DESCRIPTOR_RELEASE(fd);                                                                      \
 		return call;                                                                                 \
 	}
 
@@ -181,7 +176,6 @@ CALL(ssize_t, sendto,
 {
 	READS(from, asked(bytes));
 	READS(to, to_bytes);
-	DESCRIPTOR_RELEASE(fd);
 	return sendto(fd, from, bytes, flags, to, to_bytes);
 }
 
@@ -191,39 +185,35 @@ CALL(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))
 	READS(message->msg_name, message->msg_namelen);
 	READS(message->msg_control, message->msg_controllen);
 	vector(message->msg_iov, message->msg_iovlen, ASKED_MAX, RACE_READ, PC);
-	DESCRIPTOR_RELEASE(fd);
 	return sendmsg(fd, message, flags);
 }
 
-static void put_vector(int fd, const struct iovec *part, int count, uintptr_t pc)
+static void put_vector(const struct iovec *part, int count, uintptr_t pc)
 {
 	vector(part, vector_count(count), ASKED_MAX, RACE_READ, pc);
-	DESCRIPTOR_RELEASE(fd);
 }
 
 CALL(ssize_t, writev, (int fd, const struct iovec *part, int count))
 {
-	put_vector(fd, part, count, PC);
+	put_vector(part, count, PC);
 	return writev(fd, part, count);
 }
 
 CALL(ssize_t, pwritev, (int fd, const struct iovec *part, int count, off_t at))
 {
-	put_vector(fd, part, count, PC);
+	put_vector(part, count, PC);
 	return pwritev(fd, part, count, at);
 }
 
 CALL(ssize_t, pwritev64, (int fd, const struct iovec *part, int count, off64_t at))
 {
-	put_vector(fd, part, count, PC);
+	put_vector(part, count, PC);
 	return pwritev64(fd, part, count, at);
 }
 
-/* Connections: who connects comes before who accepts it; who closes, before who reads the end. */
 CALL(int, connect, (int fd, const struct sockaddr *to, socklen_t bytes))
 {
 	READS(to, bytes);
-	DESCRIPTOR_RELEASE(fd);
 	return connect(fd, to, bytes);
 }
 
@@ -231,10 +221,8 @@ CALL(int, accept, (int fd, struct sockaddr *from, socklen_t *bytes))
 {
 	socklen_t room = room_of(bytes);
 	int result = accept(fd, from, bytes);
-	if (result >= 0) {
-		DESCRIPTOR_ACQUIRE(fd);
+	if (result >= 0)
 		got_address(from, room, bytes, PC);
-	}
 	return result;
 }
 
@@ -242,38 +230,16 @@ CALL(int, accept4, (int fd, struct sockaddr *from, socklen_t *bytes, int flags))
 {
 	socklen_t room = room_of(bytes);
 	int result = accept4(fd, from, bytes, flags);
-	if (result >= 0) {
-		DESCRIPTOR_ACQUIRE(fd);
+	if (result >= 0)
 		got_address(from, room, bytes, PC);
-	}
 	return result;
-}
-
-CALL(int, shutdown, (int fd, int how))
-{
-	DESCRIPTOR_RELEASE(fd);
-	return shutdown(fd, how);
-}
-
-CALL(int, close, (int fd))
-{
-	DESCRIPTOR_RELEASE(fd);
-	return close(fd);
-}
-
-CALL(int, eventfd_write, (int fd, eventfd_t value))
-{
-	DESCRIPTOR_RELEASE(fd);
-	return eventfd_write(fd, value);
 }
 
 CALL(int, eventfd_read, (int fd, eventfd_t *value))
 {
 	int result = eventfd_read(fd, value);
-	if (result == 0) {
-		DESCRIPTOR_ACQUIRE(fd);
+	if (result == 0)
 		WRITES(value, sizeof *value);
-	}
 	return result;
 }
 

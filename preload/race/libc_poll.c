@@ -16,7 +16,7 @@ static int polled(int result, const struct pollfd *list, nfds_t count, uintptr_t
 		return result;
 	for (nfds_t i = 0; i < count; i++) {
 		if (list[i].revents)
-			DESCRIPTOR_ACQUIRE(list[i].fd);
+			shim_race_received(list[i].fd);
 		race_libc_access(&list[i].revents, sizeof list[i].revents, 0, pc);
 	}
 	return result;
@@ -67,7 +67,7 @@ static int selected(int result, int count, fd_set *const *set, uintptr_t pc)
 		return result;
 	for (int fd = 0; set[0] && fd < count; fd++)
 		if (__FDS_BITS(set[0])[fd / NFDBITS] & (fd_mask)1 << fd % NFDBITS)
-			DESCRIPTOR_ACQUIRE(fd);
+			shim_race_received(fd);
 	sets(count, set, 0, pc);
 	return result;
 }
@@ -96,8 +96,6 @@ CALL(int, pselect,
 
 static int waited(int result, const struct epoll_event *events, uintptr_t pc)
 {
-	if (result > 0)
-		DESCRIPTOR_EVENTS();
 	if (result > 0 && race_watched())
 		race_libc_access(events, (size_t)result * sizeof *events, 0, pc);
 	return result;
@@ -117,6 +115,5 @@ CALL(int, epoll_pwait, (int fd, struct epoll_event *events, int most, int timeou
 CALL(int, epoll_ctl, (int fd, int operation, int which, struct epoll_event *event))
 {
 	READS(event, operation == EPOLL_CTL_DEL ? 0 : sizeof *event);
-	DESCRIPTOR_RELEASE(fd);
 	return epoll_ctl(fd, operation, which, event);
 }

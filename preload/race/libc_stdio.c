@@ -18,7 +18,7 @@ void race_stream_before_output(FILE *to, size_t bytes)
 		return;
 	const char *at = to->_IO_write_ptr, *end = to->_IO_write_end;
 	if (!at || at >= end || (size_t)(end - at) <= bytes)
-		race_descriptor_release_now(to->_fileno);
+		shim_race_sent_now(to->_fileno);
 }
 
 static size_t buffered(const FILE *from)
@@ -30,7 +30,7 @@ static size_t buffered(const FILE *from)
 static void after_input(FILE *from, size_t had, size_t took)
 {
 	if (took > had || !took)
-		DESCRIPTOR_ACQUIRE(from->_fileno);
+		shim_race_received(from->_fileno);
 }
 
 static size_t read_items(void *to, size_t bytes, size_t result, FILE *from, size_t had, uintptr_t pc)
@@ -169,12 +169,12 @@ CALL(int, getc, (FILE * from))
 CALL(int, fflush, (FILE * to))
 {
 	if (to)
-		DESCRIPTOR_RELEASE(to->_fileno);
+		shim_race_sent(to->_fileno);
 	return fflush(to);
 }
 
 CALL(int, fclose, (FILE * stream))
 {
-	DESCRIPTOR_RELEASE(stream->_fileno);
+	shim_race_sent(stream->_fileno);
 	return fclose(stream);
 }

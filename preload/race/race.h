@@ -34,6 +34,7 @@ void shim_race_unmapped_now(uintptr_t start, size_t bytes);
 void shim_race_forked_now(void);
 void shim_race_sent_now(int fd);
 void shim_race_received_now(int fd);
+void shim_race_events_now(void);
 void shim_race_connecting_now(void);
 void shim_race_accepted_now(void);
 void shim_race_closing_now(int fd);
@@ -89,6 +90,8 @@ static inline uint32_t shim_race_context(const void *lock)
  * a descriptor's number back), and after one that has got it from there. */
 #define shim_race_sent(fd) SHIM_RACE_CALL(shim_race_sent_now(fd))
 #define shim_race_received(fd) SHIM_RACE_CALL(shim_race_received_now(fd))
+/* Behind a wait that returned events. */
+#define shim_race_events() SHIM_RACE_CALL(shim_race_events_now())
 #define shim_race_connecting() SHIM_RACE_CALL(shim_race_connecting_now())
 #define shim_race_accepted() SHIM_RACE_CALL(shim_race_accepted_now())
 #define shim_race_closing(fd) SHIM_RACE_CALL(shim_race_closing_now(fd))

@@ -1,5 +1,5 @@
 """What libc does to the program's memory: for each call of the table a part that it touches and a part beside it, by
-both compilers; the order that descriptors give; and what is not the program's."""
+both compilers; the order that streams and waits give; and what is not the program's."""
 
 import os
 import re
