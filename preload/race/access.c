@@ -54,8 +54,8 @@ static void leave_and_look(struct race_hot *hot, race_cell *cells, const race_ce
 /* The barrier waits for every store before it, which is most of what an access costs when cells come from far
  * away. Threads meet at one word at one moment after they have met at something that synchronises: the first
  * accesses from then on are exact. A long run of them without, and atomic ones, are left like
- * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which neither
- * is repeated, may be missed. */
+ * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which
+ * neither is repeated, may be missed. */
 static inline void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
                          race_cell cell, uintptr_t word, const struct race_access *access)
 {
@@ -108,7 +108,8 @@ static __attribute__((noinline)) void clear_each(race_cell *cells, __m128i old, 
 
 /* The same for all four at once, as far as none of them is a race, nor ordered by luck: nearly always.
  * Returns where the new cell goes, or -1: each has to be looked at by itself. */
-static inline int place(const struct race_hot *hot, race_cell *cells, __m128i old, race_cell cell)
+static inline __attribute__((always_inline)) int place(const struct race_hot *hot, race_cell *cells,
+                                                       __m128i old, race_cell cell)
 {
 	__m128i new = race_each(cell);
 	unsigned apart = race_lanes_zero(_mm_and_si128(_mm_and_si128(old, new), race_each(RACE_MASK)));
