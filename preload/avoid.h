@@ -17,7 +17,7 @@
 
 #include "shim.h"
 
-extern bool shim_avoid_on;
+extern SHIM_HIDDEN bool shim_avoid_on;
 
 /* Once, when the options are known. False: no memory. */
 bool shim_avoid_open(void);

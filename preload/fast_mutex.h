@@ -16,7 +16,7 @@
 
 #include "shim.h"
 
-extern bool *shim_fast_mutex;
+extern SHIM_HIDDEN bool *shim_fast_mutex;
 
 /* See whether glibc keeps a mutex as we think, and what it takes the calling thread's id to be: written to
  * *owner. After each fork again: the child's is another. */

@@ -139,20 +139,35 @@ SHIM_HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t *mutex, clockid_t clock
 	TIMED_LOCK(SHIM_REAL(pthread_mutex_clocklock)(mutex, clock, deadline));
 }
 
+SHIM_HOOK_AHEAD(int, pthread_mutex_unlock, (pthread_mutex_t *mutex));
+
+static inline __attribute__((always_inline)) int give(struct shim_thread *t, pthread_mutex_t *mutex)
+{
+	if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
+		return 0;
+	return SHIM_REAL(pthread_mutex_unlock)(mutex);
+}
+
+/* Not the lock taken last, or not the thread's. */
+static __attribute__((noinline)) int unlock_other(struct shim_thread *t, pthread_mutex_t *mutex, uintptr_t slot)
+{
+	if (SHIM_LIKELY(shim_release_slow(t, mutex)))
+		return give(t, mutex);
+	shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, slot);
+	int result = SHIM_REAL(pthread_mutex_unlock)(mutex);
+	if (result != 0)
+		shim_not_released_elsewhere(mutex);
+	return result;
+}
+
+/* What is rare is in unlock_other, so that here are fewer registers to save. */
 SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
 	shim_race_unlock(mutex, DT_LOCK_MUTEX);
-	if (SHIM_UNLIKELY(!shim_release(t, mutex))) {
-		shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
-		int result = SHIM_REAL(pthread_mutex_unlock)(mutex);
-		if (result != 0)
-			shim_not_released_elsewhere(mutex);
-		return result;
-	}
-	if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
-		return 0;
-	return SHIM_REAL(pthread_mutex_unlock)(mutex);
+	if (SHIM_UNLIKELY(!shim_release_last(t, mutex)))
+		return unlock_other(t, mutex, SHIM_SLOT());
+	return give(t, mutex);
 }
 
 SHIM_HOOK(int, pthread_mutex_init, (pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes))

@@ -26,6 +26,9 @@
 #define SHIM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SHIM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define SHIM_EXPORT __attribute__((visibility("default")))
+/* On what the hot path reads: -fvisibility=hidden leaves declarations alone, and each access would first load
+ * the address. */
+#define SHIM_HIDDEN __attribute__((visibility("hidden")))
 
 enum {
 	SHIM_CONTEXTS = 64,        /* contexts a thread remembers, by call site and stack height */
@@ -146,9 +149,9 @@ extern __thread struct shim_thread shim_self __attribute__((tls_model("initial-e
 
 /* A bucket's number changes when the life of a lock in it ends: signatures of the old object no
  * longer match. Read-mostly. */
-extern _Atomic uint32_t shim_generation[SHIM_GENERATIONS];
+extern SHIM_HIDDEN _Atomic uint32_t shim_generation[SHIM_GENERATIONS];
 /* Changes when code is unmapped: contexts of the old code no longer match. */
-extern _Atomic uint32_t shim_code_epoch;
+extern SHIM_HIDDEN _Atomic uint32_t shim_code_epoch;
 
 static inline uint32_t shim_generation_bucket(const void *lock)
 {
@@ -246,16 +249,22 @@ static inline __attribute__((always_inline)) void shim_got(struct shim_thread *t
 		shim_stats_sample(t, index);
 }
 
-/* Note a release, before the real one. False: the calling thread does not hold it. */
-static inline __attribute__((always_inline)) bool shim_release(struct shim_thread *t, void *lock)
+/* Note a release of the lock taken last, before the real one. False: nothing noted, it is shim_release_slow's. */
+static inline __attribute__((always_inline)) bool shim_release_last(struct shim_thread *t, void *lock)
 {
 	struct shim_held *e = &t->held[(int32_t)t->depth - 1];
 	if (SHIM_UNLIKELY(!t->capacity || e->lock != lock || e->how >= SHIM_HOW_RELOCK))
-		return shim_release_slow(t, lock);
+		return false;
 	e->how = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	t->depth--;
 	return true;
+}
+
+/* Note a release, before the real one. False: the calling thread does not hold it. */
+static inline __attribute__((always_inline)) bool shim_release(struct shim_thread *t, void *lock)
+{
+	return SHIM_LIKELY(shim_release_last(t, lock)) || shim_release_slow(t, lock);
 }
 
 /* Where the return address of the current function lies. */

@@ -22,7 +22,7 @@ void shim_steer_forked(void);
 
 /* There is a plan: every acquisition takes the slow path, so that none is missed, and who made the plan
  * reports what happens. */
-extern bool shim_steering;
+extern SHIM_HIDDEN bool shim_steering;
 
 /* The calling thread is about to acquire the entry `index` of its held stack: at `context`, as `how`. */
 void shim_steer(struct shim_thread *t, uint32_t index);

@@ -12,7 +12,7 @@
 
 #include "../shim.h"
 
-extern bool shim_race_on;
+extern SHIM_HIDDEN bool shim_race_on;
 
 enum shim_race_sync {
 	SHIM_RACE_STORE, /* what was published before is replaced: by a lock's holder, who has acquired it */
