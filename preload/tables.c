@@ -64,6 +64,7 @@ static uint64_t stack_key(const struct shim_frame *frames, size_t count, bool co
 	return key | 1;
 }
 
+/* Whoever meets a slot without frames has them too, and need not wait for the one who took it: the first to come wins. */
 static bool stack_fill(struct stack_slot *slot, const struct shim_frame *frames, size_t count, bool complete)
 {
 	uint32_t first = atomic_fetch_add(&frame_count, (uint32_t)count);
@@ -75,7 +76,8 @@ static bool stack_fill(struct stack_slot *slot, const struct shim_frame *frames,
 		frame_pool[first + i] = frames[i].pc;
 	slot->count = (uint16_t)count;
 	slot->flags = complete ? 0 : DT_STACK_TRUNCATED;
-	atomic_store_explicit(&slot->first, first + 1, memory_order_release);
+	uint32_t nobodys = 0;
+	atomic_compare_exchange_strong(&slot->first, &nobodys, first + 1);
 	return true;
 }
 
@@ -90,13 +92,15 @@ uint32_t shim_stack_intern(const struct shim_frame *frames, size_t count, bool c
 				break;
 			if (atomic_compare_exchange_strong(&slot->key, &found, key)) {
 				atomic_fetch_add(&stack_count, 1);
-				if (!stack_fill(slot, frames, count, complete))
-					break;
-				return (i & (STACK_SLOTS - 1)) + 1;
+				found = key;
 			}
 		}
-		if (found == key)
-			return (i & (STACK_SLOTS - 1)) + 1;
+		if (found != key)
+			continue;
+		if (!atomic_load_explicit(&slot->first, memory_order_acquire) &&
+		    !stack_fill(slot, frames, count, complete))
+			break;
+		return (i & (STACK_SLOTS - 1)) + 1;
 	}
 	shim_log_count(DT_COUNT_STACKS_LOST, 1);
 	return 0;
