@@ -115,15 +115,15 @@ static uint32_t units_by(uint32_t how)
 /* A hash of what a thread holds; 0: nothing. */
 static uint64_t hash_held(const struct shim_held *held)
 {
-	uint64_t hash = 0;
+	uint64_t hash = 0, more = 0;
 	for (uint32_t i = 0; held && i < HELD_MAX; i++) {
 		uint32_t how = __atomic_load_n(&held[i].how, __ATOMIC_RELAXED);
 		if (!(how & SHIM_HOW_HELD))
 			break;
 		/* The signature has all below in it, but for their units. */
-		uint64_t units = units_by(how) - 1;
-		hash =
-		    shim_hash64(hash * units + units + __atomic_load_n(&held[i].signature, __ATOMIC_RELAXED));
+		if (units_by(how) > 1)
+			more = shim_hash64(more + ((uint64_t)units_by(how) << 32 | i));
+		hash = shim_hash64(more ^ __atomic_load_n(&held[i].signature, __ATOMIC_RELAXED));
 	}
 	return hash;
 }
@@ -232,7 +232,8 @@ static bool add_held(struct set *set, uint32_t thread, const struct shim_held *h
 		if (!part.acq)
 			return false;
 	}
-	return *depth == 0 || add_part(set, &part);
+	bool whole = *depth < HELD_MAX || !(__atomic_load_n(&held[HELD_MAX].how, __ATOMIC_RELAXED) & SHIM_HOW_HELD);
+	return whole && (*depth == 0 || add_part(set, &part));
 }
 
 static bool read_all(struct set *set)
@@ -276,7 +277,9 @@ static __attribute__((noinline)) bool record(uint32_t most)
 static bool look(uint32_t most)
 {
 	uint64_t hash = hash_all();
-	return !hash || is_known(hash) || record(most);
+	if (!hash || is_known(hash))
+		return true;
+	return atomic_load_explicit(&states->sets, memory_order_relaxed) < most && record(most);
 }
 
 /* The first that the thread holds. NULL: it holds nothing. */
