@@ -234,6 +234,16 @@ CALL(char *, strtok_r, (char *s, const char *set, char **save))
 	return token;
 }
 
+/* Where it goes on libc keeps for itself: only the token is known. */
+CALL(char *, strtok, (char *s, const char *set))
+{
+	READS_STRING(set);
+	char *token = strtok(s, set);
+	if (token)
+		READS(token, strlen(token) + 1);
+	return token;
+}
+
 CALL(char *, strsep, (char **s, const char *set))
 {
 	char *start = *s;

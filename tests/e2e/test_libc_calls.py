@@ -29,6 +29,7 @@ PROTOTYPES = """
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <wchar.h>
 extern void *__memcpy_chk(void *, const void *, size_t, size_t), *__memmove_chk(void *, const void *, size_t, size_t);
 extern void *__mempcpy_chk(void *, const void *, size_t, size_t), *__memset_chk(void *, int, size_t, size_t);
 extern void __explicit_bzero_chk(void *, size_t, size_t);
@@ -48,6 +49,9 @@ extern int __sprintf_chk(char *, int, size_t, const char *, ...), __snprintf_chk
 extern int __asprintf_chk(char **, int, const char *, ...), __vprintf_chk(int, const char *, va_list), __vfprintf_chk(FILE *, int, const char *, va_list);
 extern int __vdprintf_chk(int, int, const char *, va_list), __vsprintf_chk(char *, int, size_t, const char *, va_list);
 extern int __vsnprintf_chk(char *, size_t, int, size_t, const char *, va_list), __vasprintf_chk(char **, int, const char *, va_list);
+extern int old_sscanf(const char *, const char *, ...) __asm__("sscanf"), old_vsscanf(const char *, const char *, va_list) __asm__("vsscanf");
+extern int old_fscanf(FILE *, const char *, ...) __asm__("fscanf"), old_vfscanf(FILE *, const char *, va_list) __asm__("vfscanf");
+extern int old_scanf(const char *, ...) __asm__("scanf"), old_vscanf(const char *, va_list) __asm__("vscanf");
 """
 
 # A case has its own zone, filled before its threads begin. What is kept or asked through HIDDEN no detector sees.
@@ -109,7 +113,15 @@ LISTED(v_snprintf, f, V(char *to, size_t n, const char *f), vsnprintf(to, n, f, 
 LISTED(v_snprintf_chk, f, V(char *to, size_t n, const char *f), __vsnprintf_chk(to, n, 1, 64, f, args))
 LISTED(v_asprintf, f, V(char **to, const char *f), vasprintf(to, f, args))
 LISTED(v_asprintf_chk, f, V(char **to, const char *f), __vasprintf_chk(to, 1, f, args))
+LISTED(v_sscanf, f, V(const char *from, const char *f), vsscanf(from, f, args))
+LISTED(v_fscanf, f, V(FILE *from, const char *f), vfscanf(from, f, args))
+LISTED(v_scanf, f, const char *f, vscanf(f, args))
+LISTED(old_v_sscanf, f, V(const char *from, const char *f), old_vsscanf(from, f, args))
+LISTED(old_v_fscanf, f, V(FILE *from, const char *f), old_vfscanf(from, f, args))
+LISTED(old_v_scanf, f, const char *f, old_vscanf(f, args))
 #define T ((struct tm *)z->b)
+#define WA ((wchar_t *)z->b)
+#define WB ((wchar_t *)(z->b + 512))
 #define TS ((struct timespec *)z->b)
 #define IOV {z->b, 4}, {z->b + 16, 4}
 #define EV ((struct epoll_event *)z->b)
@@ -179,6 +191,7 @@ row("strcasestr", "(void)!strcasestr(z->a, \"LO\")", "W(z->a[4])", "W(z->a[5])")
 row("strpbrk", "(void)!strpbrk(z->a, \",.\")", "W(z->a[5])", "W(z->a[6])")
 row("strspn", "(void)!strspn(z->a, \"hel\")", "W(z->a[4])", "W(z->a[5])")
 row("strcspn", "(void)!strcspn(z->a, \",.\")", "W(z->a[5])", "W(z->a[6])")
+row("strtok", "strtok(z->a, \",\")", "W(z->a[4])", "W(z->a[6])")
 row("strtok_r", "char *s; strtok_r(z->a, \",\", &s)", "R(z->a[5])", "R(z->a[4]); W(z->a[6])")
 row("strtok_r", "char *s; strtok_r(z->a, \",\", &s)", "W(z->a[4])", "W(z->a[6])")
 row("strtok_r", "strtok_r(z->a, \",\", &z->p)", "R(z->p)", "R(z->gap)")
@@ -286,6 +299,54 @@ for _call in ("asprintf(&z->p, ", "__asprintf_chk(&z->p, 1, ", "v_asprintf(&z->p
     _name = _call.split("(")[0]
     _name = "__v" + _name[2:] if _name.startswith("v_") and "chk" in _name else _name.replace("v_", "v")
     row(_name, "(void)!" + _call + '"<%s>", "text")', "R(z->p)", "R(z->gap)")
+
+# Scanned. The header gives the plain names to those of C99.
+SCANNED = [  # text, format and arguments, what races with it, what does not
+    ("123 x", '"%d", (int *)z->b', "R(z->b[3])", "R(z->b[4])"),
+    ("1 2 3", '"%hhd %hd%n %ld", z->b, (short *)(z->b + 8), (int *)(z->b + 16), (long *)(z->b + 24)', "R(z->b[19])", "R(z->b[1]); R(z->b[10]); R(z->b[20])"),
+    ("1 2 3", '"%hhd %hd%n %ld", z->b, (short *)(z->b + 8), (int *)(z->b + 16), (long *)(z->b + 24)', "R(z->b[31])", "R(z->b[32])"),
+    ("1.5 2.5 3", '"%f%lf%d", (float *)z->b, (double *)(z->b + 8), (int *)(z->b + 16)', "R(z->b[15])", "R(z->b[4]); R(z->b[20])"),
+    ("1.5 2", '"%Lf%d", (long double *)z->b, (int *)(z->b + 16)', "R(z->b[15])", "R(z->b[20])"),
+    ("1 2 3", '"%*d %2$d %1$d", (int *)z->b, (int *)(z->b + 8)', "R(z->b[11])", "R(z->b[4]); R(z->b[12])"),
+    ("hello world", '"%7s", z->b', "R(z->b[5])", "R(z->b[6])"),
+    ("ab]c", '"%[]ab]%c", z->b, z->b + 16', "R(z->b[16])", "R(z->b[4]); R(z->b[17])"),
+    ("abcdef 1", '"%6c%d", z->b, (int *)(z->b + 16)', "R(z->b[5])", "R(z->b[6])"),
+    ("ab", '"%999999999999999999999c", z->b', "R(z->b[0])", "R(z->b[2])"),
+    ("ab", '"%ls", (wchar_t *)z->b', "R(z->b[11])", "R(z->b[12])"),
+    ("hello", '"%ms", &z->p', "R(z->p)", "R(z->gap)"),
+    ("1 x", '"%d%d", (int *)z->b, (int *)(z->b + 8)', "R(z->b[3])", "R(z->b[8])"),
+    ("1 x", '"%d y%n%k", (int *)z->b, (int *)(z->b + 8)', "R(z->b[3])", "R(z->b[8])"),
+]
+for _prefix, _old in (("__isoc99_", ""), ("", "old_")):
+    for _text, _rest, _hit, _miss in SCANNED:
+        row(f"{_prefix}sscanf", f'{_old}sscanf("{_text}", {_rest})', _hit, _miss)
+    row(f"{_prefix}sscanf", f'{_old}sscanf(z->a, "%*s")', "W(z->a[12])", "W(z->a[13])")
+    row(f"{_prefix}vsscanf", f'{_old}v_sscanf("12 ab", "%d %s", (int *)z->b, z->b + 8)', "R(z->b[10])", "R(z->b[4]); R(z->b[11])")
+    for _v, _call in (("", f"{_old}"), ("v", f"{_old}v_")):
+        row(f"{_prefix}{_v}fscanf", f'{_call}fscanf(in(z), "%d", (int *)z->b)', "R(z->b[3])", "R(z->b[4])", "lines")
+        row(f"{_prefix}{_v}scanf", f'{_call}scanf("%d", (int *)z->b)', "R(z->b[3])", "R(z->b[4])", "from_input")
+        row(f"{_prefix}{_v}fscanf", f"z->v = 1; (void)!write(end(z, 1), \"1234567\\n\", 8)", "R(z->v)", f'{_call}fscanf(in(z), "%d", &(int){{0}}); R(z->v)', "streams")
+row("sscanf", 'old_sscanf("hello", "%as", &z->p)', "R(z->p)", "R(z->gap)")
+ZONE += "static void from_input(struct zone *z) { full(z); stdin = fdopen(z->fd[0], \"r\"); close(z->fd[1]); z->fd[1] = 0; }\n"
+
+# Wide characters.
+ZONE += "static void wide(struct zone *z) { wcscpy(WA, L\"hello, world\"); }\n"
+row("wcslen", "(void)!wcslen(WA)", "W(WA[12])", "W(WA[13])", "wide")
+row("wcsnlen", "(void)!wcsnlen(WA, 5)", "W(WA[4])", "W(WA[5])", "wide")
+row("wcscpy", "wcscpy(WB, WA)", "R(WB[12])", "R(WB[13])", "wide")
+row("wcscpy", "wcscpy(WB, WA)", "W(WA[12])", "W(WA[13])", "wide")
+row("wcsncpy", "wcsncpy(WB, WA, 20)", "R(WB[19])", "R(WB[20])", "wide")
+row("wcsncpy", "wcsncpy(WB, WA, 5)", "W(WA[4])", "W(WA[5])", "wide")
+row("wcscat", "wcscat(WA, L\"ab\")", "R(WA[14])", "R(WA[15])", "wide")
+row("wcscat", "wcscat(WB, WA)", "W(WA[12])", "W(WA[13])", "wide")
+for _name in ("wmemcpy", "wmemmove"):
+    row(_name, f"{_name}(WB, WA, 5)", "R(WB[4])", "R(WB[5])", "wide")
+    row(_name, f"{_name}(WB, WA, 5)", "W(WA[4])", "W(WA[5])", "wide")
+row("wmemset", "wmemset(WA, L'x', 5)", "R(WA[4])", "R(WA[5])", "wide")
+row("wmemcmp", "(void)!wmemcmp(WA, WB, 5)", "W(WB[4])", "W(WB[5])", "wide")
+row("mbstowcs", "(void)!mbstowcs(WB, \"abc\", 20)", "R(WB[3])", "R(WB[4])")
+row("mbstowcs", "(void)!mbstowcs(WB, \"abc\", 2)", "R(WB[1])", "R(WB[2])")
+row("wcstombs", "(void)!wcstombs(z->a, WA, 5)", "R(z->a[4])", "R(z->a[5])", "wide")
 
 # Times.
 row("time", "time((time_t *)z->b)", "R(z->b[7])", "R(z->b[8])")
@@ -510,6 +571,32 @@ int main(void) { pthread_t t; pthread_create(&t, NULL, a, NULL); pthread_join(t,
                 with open(os.devnull, "wb") as nowhere, open(self.folder / "out", "wb") as out:
                     done = subprocess.run([program], stdout=out, stderr=nowhere, timeout=60, env={**os.environ, "DETECT_OPTIONS": options})
                 self.assertEqual(done.returncode, 0, (compiler, options))
+
+    def test_scanning_gives_what_libc_gives(self):
+        """Also where the format is no format, has no end, asks for the impossible or numbers what is not there."""
+        forms = ["%d%", "%[", "%[^", "%]", "%y", "%lc%y", "%s%n", "%99999999999999999999s", "%2147483647c", "%2$d%1$d",
+                 "%*", "%l", "%mc", "%ms%m[a]", "%a", "%hhhhd", "%d%d%d%d", "x%n", "%*s%n", "% d", "%'d", "%Id"]
+        body = "".join(f'try("{text}", "{form}");\n' for form in forms for text in ("", "12 ab 3", "ab", "x"))
+        text = HEAD + """
+#include <errno.h>
+static void try(const char *text, const char *format)
+{
+	static _Alignas(16) char to[4][64];
+	memset(to, 0, sizeof to);
+	errno = ERANGE;
+	int result = sscanf(text, format, to[0], to[1], to[2], to[3]);
+	printf("%s %s: %d %d\\n", text, format, result, errno);
+}
+static void *a(void *x) { BODY return x; }
+int main(void) { pthread_t t; pthread_create(&t, NULL, a, NULL); pthread_join(t, NULL); return 0; }
+""".replace("BODY", body)
+        for compiler in COMPILERS:
+            program, plain = self.build("scans", text, compiler, flags=("-w",)), self.folder / "plain"
+            include = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../libdetect/include")
+            subprocess.run([compiler, "-w", "-I", include, self.folder / "scans.c", "-o", plain, "-pthread"], check=True)
+            watched, bare = (subprocess.run([it], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60) for it in (program, plain))
+            self.assertEqual(watched.returncode, 0, watched.stderr)
+            self.assertEqual((watched.returncode, watched.stdout), (bare.returncode, bare.stdout), compiler)
 
     def test_cancelled_in_read(self):
         """A cancelled wait leaves nothing behind: what the cleanup handler and the next thread do is watched."""
