@@ -64,6 +64,7 @@ static bool add_part(struct dt_check_state *state, const struct dt_race_part *pa
 	    .mode = (enum dt_mode)part->mode,
 	    .address = part->address,
 	    .bytes = part->bytes,
+	    .forgotten = is_access && part->flags & DT_RACE_PART_FORGOTTEN,
 	    .holding_count = is_access ? *held : 0,
 	};
 	*held = is_access ? 0 : *held + 1;
@@ -109,6 +110,8 @@ static enum dt_err emit(struct dt_check_state *state, const struct dt_race_fact 
 	                        .alloc_thread = race->alloc_thread,
 	                        .owner = race->owner,
 	                        .owner_frame = race->owner_frame,
+	                        .owner_offset = race->owner_offset,
+	                        .owner_frame_bytes = race->owner_frame_bytes,
 	                        .order = race->order,
 	                    },
 	                .count = 1,

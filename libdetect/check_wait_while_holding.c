@@ -14,10 +14,11 @@
  *              lock: the waiter may have been told by it that the lock is needed no more
  *   OTHER_WAKER  another thread signals and does not need the lock
  * and what demotes: APART (the other takes the lock and signals in parts of the program that have little to
- * do with each other, so that the one need not come before the other), then CLASS_ONLY, then TIMED (the wait
- * or the acquisition). READER_POLICY
- * is said of a finding about readers of a lock that prefers writers. The tier is POSSIBLE: that the
- * other needs the lock before it ends the wait was not shown.
+ * do with each other, so that the one need not come before the other), then POSTED_UNDER (all units of a
+ * semaphore were posted under the lock: while the waiter has it nobody posts, so either it knows that there is
+ * a unit, by what the lock guards, or it waits for ever whenever there is none), then CLASS_ONLY, then TIMED
+ * (the wait or the acquisition). READER_POLICY is said of a finding about readers of a lock that prefers
+ * writers. The tier is POSSIBLE: that the other needs the lock before it ends the wait was not shown.
  *
  * Waits at one place with the lock taken at one place are one bug, whoever ends them; it counts the
  * pairs of lock and object waited for. */
@@ -38,6 +39,7 @@ static const enum dt_reason reason_of[] = {
     [DT_WAIT_WORD_GIVEN] = DT_REASON_WORD_GIVEN,
     [DT_WAIT_OTHER_WAKER] = DT_REASON_OTHER_WAKER,
     [DT_WAIT_APART] = DT_REASON_APART,
+    [DT_WAIT_POSTED_UNDER] = DT_REASON_POSTED_UNDER,
     [DT_WAIT_GIVES_UP] = DT_REASON_TIMED,
     [DT_WAIT_CLASS] = DT_REASON_CLASS_ONLY,
     [DT_WAIT_POLICY] = DT_REASON_READER_POLICY,

@@ -73,7 +73,7 @@ enum dt_err dt_facts_add_race(struct dt_facts *f, const void *at, struct dt_rec 
 	size_t parts_bytes = rec.count * sizeof(struct dt_race_part);
 
 	(void)head;
-	if (!rec.race || rec.race >= DT_RACES || !rec.count || rec.place > DT_PLACE_SHARED ||
+	if (!rec.race || rec.race >= DT_RACES || !rec.count || rec.place > DT_PLACE_THREAD_LOCAL ||
 	    parts_bytes > bytes - sizeof rec)
 		return DT_ERR_CORRUPT;
 	if (!race_is_whole(&rec, (const void *)((const char *)at + sizeof rec)))
@@ -95,6 +95,8 @@ enum dt_err dt_facts_add_race(struct dt_facts *f, const void *at, struct dt_rec 
 	    .alloc_thread = rec.alloc_thread,
 	    .owner = rec.owner,
 	    .owner_frame = rec.owner_frame,
+	    .owner_offset = rec.owner_offset,
+	    .owner_frame_bytes = rec.owner_frame_bytes,
 	    .order = f->order,
 	    .parts = parts,
 	    .part_count = rec.count,

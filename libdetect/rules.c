@@ -482,6 +482,8 @@ static const struct {
                                             "wait may always come after its last need"},
     [DT_REASON_APART] = {"apart", "the thread takes the lock in one part of the program and signals in another: nothing "
                                   "shows that it needs the lock before it signals"},
+    [DT_REASON_POSTED_UNDER] = {"posted-under", "every unit seen was posted under the lock, too: no deadlock if the thread knows, by "
+                                                "what the lock guards, that there is a unit, and a sure one if it comes when there is none"},
     [DT_REASON_DEADLOCKED] = {"deadlocked", "the state became an actual deadlock, which is reported"},
     [DT_REASON_OTHER_WAKER] = {"other-waker", "another thread signals too and was not seen to need the lock"},
 };

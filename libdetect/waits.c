@@ -314,21 +314,27 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 	}
 }
 
+static bool is_held_at(struct dt_waits *waits, uint32_t node, uint32_t vertex)
+{
+	if (!dt_tree_held(waits->tree, node))
+		return false;
+	waits->steps += 1 + waits->tree->held.count;
+	for (uint32_t i = 0; i < waits->tree->held.count; i++)
+		if (waits->tree->held.at[i].vertex == vertex)
+			return true;
+	return false;
+}
+
 /* Was the thread seen to signal under the lock? Then who joins it under the same lock may do so on its
  * word that it is done: a flag or a counter that the lock guards. */
 static bool gave_its_word(struct dt_waits *waits, uint32_t thread, uint32_t vertex)
 {
 	for (uint32_t i = 0; i < waits->signals.count; i++) {
 		const struct dt_acq *acq = acq_of(waits, waits->signals.at[i]);
-		bool holds = false, his = false;
+		bool holds = is_held_at(waits, waits->signals.at[i], vertex), his = false;
 
-		if (!dt_tree_held(waits->tree, waits->signals.at[i]))
-			continue;
-		for (uint32_t k = 0; k < waits->tree->held.count; k++)
-			holds |= waits->tree->held.at[k].vertex == vertex;
 		for (uint32_t k = 0; holds && k < acq->segment_count; k++)
 			his |= thread_of(waits, acq->segments[k]) == thread;
-		waits->steps += 1 + waits->tree->held.count;
 		if (his)
 			return true;
 	}
@@ -342,6 +348,23 @@ static bool has_other_waker(const struct dt_waits *waits)
 		if (!waits->wakers.at[i].ordered && !waits->wakers.at[i].needs)
 			return true;
 	return false;
+}
+
+/* Was every unit of the semaphore that another thread posted, posted under the lock? */
+static bool all_posted_under(struct dt_waits *waits, uint32_t wait, uint32_t lock, uint32_t waiter)
+{
+	for (uint32_t n = waits->acts.at[waits->tree->nodes.at[wait].vertex].first; n != DT_NONE;
+	     n = waits->next_act.at[n]) {
+		const struct dt_acq *acq = acq_of(waits, n);
+		bool others = false;
+		if (acq->op != DT_OP_SEM_POST)
+			continue;
+		for (uint32_t i = 0; !others && i < acq->segment_count; i++)
+			others = thread_of(waits, acq->segments[i]) != waiter;
+		if (others && !is_held_at(waits, n, lock))
+			return false;
+	}
+	return true;
 }
 
 static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock, uint32_t node,
@@ -367,6 +390,11 @@ static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock
 	if (best.worth > DT_WAIT_OTHER_WAKER && waits_for_signal(&waits->tree->nodes.at[node]) &&
 	    has_other_waker(waits)) {
 		best.worth = DT_WAIT_OTHER_WAKER;
+		best.reason_lock = 0;
+	}
+	if (best.worth > DT_WAIT_POSTED_UNDER && waits->tree->nodes.at[node].op == DT_OP_SEM_WAIT &&
+	    all_posted_under(waits, node, lock->vertex, waiter)) {
+		best.worth = DT_WAIT_POSTED_UNDER;
 		best.reason_lock = 0;
 	}
 	return answer(context, &best);

@@ -19,6 +19,7 @@ enum dt_wait_worth {
 	DT_WAIT_WORD_GIVEN,
 	DT_WAIT_OTHER_WAKER,
 	DT_WAIT_APART, /* from here on a note, */
+	DT_WAIT_POSTED_UNDER,
 	DT_WAIT_GIVES_UP,
 	DT_WAIT_CLASS,
 	DT_WAIT_POLICY, /* and from here on a finding */

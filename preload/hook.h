@@ -40,6 +40,9 @@ struct shim_hook {
 
 #define SHIM_HOOK(ret, name, params) SHIM_HOOK_VERSIONED(NULL, ret, name, params)
 
+/* The same hook by another name, whose declaration has other types. */
+#define SHIM_ALSO(name, hook) __asm__(".globl " #name "\n.type " #name ", @function\n.set " #name ", " #hook);
+
 /* The real function. Resolved at the first use by whichever hook comes first. */
 #define SHIM_REAL(name) (*(SHIM_LIKELY(shim_real_##name) ? shim_real_##name : (__typeof__(shim_real_##name))shim_hook_resolve(&shim_hook_##name)))
 

@@ -10,19 +10,16 @@
 #include "hook.h"
 #include "kin.h"
 #include "process.h"
-#include "race/race.h"
 
 /* A child has its log at once, not at its first new fact. */
 SHIM_HOOK(pid_t, fork, (void))
 {
 	struct shim_fork order = shim_fork_begin();
 	pid_t pid = SHIM_REAL(fork)();
-	if (pid == 0 && shim_self.capacity) {
+	if (pid == 0 && shim_self.capacity)
 		shim_process_check(&shim_self);
-		shim_race_forked();
-	} else {
+	else
 		shim_fork_end(&order, pid);
-	}
 	return pid;
 }
 

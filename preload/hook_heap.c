@@ -22,7 +22,10 @@ static size_t (*shim_real_malloc_usable_size)(void *);
 SHIM_HOOK_ROW(malloc_usable_size, NULL)
 
 /* The real function, or glibc's while there is none yet. */
-#define REAL_OR(name, early) (*(SHIM_LIKELY(shim_real_##name) ? shim_real_##name : (shim_hooks_resolve(), shim_real_##name) ? shim_real_##name : (early)))
+#define REAL_OR(name, early)                                                                                 \
+	(*(SHIM_LIKELY(shim_real_##name)              ? shim_real_##name                                     \
+	   : (shim_hooks_resolve(), shim_real_##name) ? shim_real_##name                                     \
+	                                              : (early)))
 
 static inline void *allocated(void *block, size_t bytes, uintptr_t slot)
 {
@@ -34,16 +37,17 @@ static inline void *allocated(void *block, size_t bytes, uintptr_t slot)
 		a->slot = slot;
 		a->pc = *(const uintptr_t *)slot;
 	}
-	shim_race_allocated(block, bytes, shim_real_malloc_usable_size ? shim_real_malloc_usable_size(block) : bytes,
-	                    *(const uintptr_t *)slot);
+	shim_race_allocated(block, bytes,
+	                    shim_real_malloc_usable_size ? shim_real_malloc_usable_size(block) : bytes, slot);
 	return block;
 }
 
 static inline void freeing(void *block, uintptr_t slot)
 {
 	if (SHIM_UNLIKELY(shim_race_on) && block && shim_real_malloc_usable_size)
-		shim_race_freeing_now(block, shim_real_malloc_usable_size(block), *(const uintptr_t *)slot);
-	if (SHIM_UNLIKELY(shim_identity_page_marked(block)) && block && shim_real_malloc_usable_size && shim_options.heap)
+		shim_race_freeing_now(block, shim_real_malloc_usable_size(block), slot);
+	if (SHIM_UNLIKELY(shim_identity_page_marked(block)) && block && shim_real_malloc_usable_size &&
+	    shim_options.heap)
 		shim_identity_range_ended((uintptr_t)block, shim_real_malloc_usable_size(block));
 }
 

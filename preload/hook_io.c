@@ -1,6 +1,7 @@
 /* hook_io.c: calls by which threads hand each other something through the kernel. They matter to the race engine
  * only (what a thread did before it wrote to a pipe comes before what another does after reading from it); without
  * it each is the real call and a branch. None is an access: the buffers are others' affair. */
+#include <stdarg.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -242,3 +243,21 @@ SHIM_HOOK(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct
 	}
 MAPPING(mmap)
 MAPPING(mmap64)
+
+SHIM_HOOK(void *, mremap, (void *old, size_t old_bytes, size_t bytes, int flags, ...))
+{
+	va_list list;
+	va_start(list, flags);
+	void *wanted = flags & MREMAP_FIXED ? va_arg(list, void *) : NULL;
+	va_end(list);
+	void *got = SHIM_REAL(mremap)(old, old_bytes, bytes, flags, wanted);
+	if (got == MAP_FAILED)
+		return got;
+	if (got != old) {
+		shim_race_unmapped((uintptr_t)old, old_bytes);
+		shim_race_unmapped((uintptr_t)got, bytes);
+	} else if (bytes > old_bytes) {
+		shim_race_unmapped((uintptr_t)old + old_bytes, bytes - old_bytes);
+	}
+	return got;
+}

@@ -5,9 +5,9 @@
 
 #include "hook.h"
 #include "log.h"
-#include "modules.h"
 #include "online.h"
 #include "process.h"
+#include "race/race.h"
 
 static void at_exit(int status, void *unused)
 {
@@ -16,11 +16,23 @@ static void at_exit(int status, void *unused)
 	shim_online_finish();
 }
 
-/* In the child of any fork that runs handlers (fork, daemon, forkpty): glibc's id of the thread is another. */
+/* Around any fork that runs handlers (fork, daemon, forkpty): the child gets the race engine whole. */
+static void before_fork(void)
+{
+	shim_race_forking();
+}
+
+static void after_fork(void)
+{
+	shim_race_has_forked();
+}
+
+/* In the child: glibc's id of the thread is another. */
 static void forked(void)
 {
 	if (shim_self.capacity)
 		shim_process_check(&shim_self);
+	shim_race_forked();
 }
 
 /* Before the program's main: every process has its log, also one that never locks. */
@@ -29,7 +41,7 @@ __attribute__((constructor)) static void start(void)
 	if (!shim_attach(&shim_self))
 		return;
 	on_exit(at_exit, NULL);
-	pthread_atfork(NULL, NULL, forked);
+	pthread_atfork(before_fork, after_fork, forked);
 }
 
 SHIM_HOOK(void, _exit, (int status))
@@ -44,12 +56,4 @@ SHIM_HOOK(void, _Exit, (int status))
 	shim_process_ending(status);
 	SHIM_REAL(_Exit)(status);
 	__builtin_unreachable();
-}
-
-SHIM_HOOK(int, dlclose, (void *handle))
-{
-	int result = SHIM_REAL(dlclose)(handle);
-	if (shim_self.capacity && shim_process_check(&shim_self))
-		shim_modules_unloaded();
-	return result;
 }

@@ -21,12 +21,15 @@ enum { COLUMNS = 16 };
 
 static _Atomic(uintptr_t) handlers[COLUMNS][DT_SIGNAL_MAX + 1];
 
-/* Not a system call in here: a handler may run where nearly all of them are forbidden. What came before the handler was
- * installed, or the signal sent, comes before what the handler does. */
+/* Not a system call in here, unless the race runtime was interrupted: a handler may run where nearly all of
+ * them are forbidden. What came before the handler was installed, or the signal sent, comes before what the
+ * handler does. */
 static __attribute__((noinline)) void run_handler(int number, siginfo_t *info, void *context, unsigned column)
 {
 	struct shim_thread *t = &shim_self;
 	struct shim_handler handler;
+	if (shim_race_put_off(number, info, (uint64_t *)&((ucontext_t *)context)->uc_sigmask))
+		return;
 	action_fn *action = (action_fn *)atomic_load_explicit(&handlers[column][number], memory_order_relaxed);
 	shim_signals_enter(t, &handler, number);
 	uint32_t race = shim_race_handler(number);

@@ -8,6 +8,7 @@
 #include "hook.h"
 #include "log.h"
 #include "process.h"
+#include "race/race.h"
 #include "thread.h"
 
 static void *run_thread(void *argument)
@@ -83,6 +84,21 @@ SHIM_HOOK(int, pthread_cancel, (pthread_t thread))
 {
 	shim_thread_cancelled(shim_thread_id_of(thread));
 	return SHIM_REAL(pthread_cancel)(thread);
+}
+
+SHIM_HOOK(int, pthread_setcanceltype, (int type, int *old))
+{
+	if (type == PTHREAD_CANCEL_ASYNCHRONOUS)
+		shim_race_cancel_type(type);
+	int result = SHIM_REAL(pthread_setcanceltype)(type, old);
+	if (type == PTHREAD_CANCEL_DEFERRED)
+		shim_race_cancel_type(type);
+	return result;
+}
+
+void shim_set_cancel_type(int type)
+{
+	SHIM_REAL(pthread_setcanceltype)(type, NULL);
 }
 
 SHIM_HOOK(int, pthread_setname_np, (pthread_t thread, const char *name))

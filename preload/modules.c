@@ -13,6 +13,7 @@
 #include "identity.h"
 #include "log.h"
 #include "modules.h"
+#include "race/race.h"
 #include "shim.h"
 #include "unwind.h"
 
@@ -194,6 +195,7 @@ void shim_modules_unloaded(void)
 		struct dt_rec_id rec = {{DT_REC_MODULE_END, 0, 0}, modules[i].id, 0};
 		SHIM_LOG(&rec);
 		shim_identity_range_ended(start, end - start);
+		shim_race_unmapped(start, end - start);
 		shim_unwind_forget(start, end);
 		atomic_store(&modules[i].start, 0);
 	}

@@ -1,4 +1,5 @@
 /* region.c: anonymous mappings by direct system calls, so that our own munmap hook stays out of it. */
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -9,11 +10,21 @@
 
 enum { HUGE_BYTES = 2 << 20 };
 
+static _Atomic size_t mapped_bytes;
+
+size_t shim_region_bytes(void)
+{
+	return atomic_load_explicit(&mapped_bytes, memory_order_relaxed);
+}
+
 static char *map(size_t bytes)
 {
 	void *p = (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
 	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, (off_t)0);
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	atomic_fetch_add_explicit(&mapped_bytes, bytes, memory_order_relaxed);
+	return p;
 }
 
 static void *advised(char *p, size_t bytes, int pages, bool wipe)
@@ -21,7 +32,7 @@ static void *advised(char *p, size_t bytes, int pages, bool wipe)
 	syscall(SYS_madvise, p, bytes, pages);
 	if (!wipe || syscall(SYS_madvise, p, bytes, MADV_WIPEONFORK) == 0)
 		return p;
-	syscall(SYS_munmap, p, bytes);
+	shim_region_unmap(p, bytes);
 	return NULL;
 }
 
@@ -61,9 +72,9 @@ void *shim_region_map_dense(size_t bytes, bool wipe)
 	}
 	char *aligned = (char *)(((uintptr_t)p + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1));
 	if (aligned > p)
-		syscall(SYS_munmap, p, aligned - p);
+		shim_region_unmap(p, (size_t)(aligned - p));
 	if (aligned + bytes < p + bytes + HUGE_BYTES)
-		syscall(SYS_munmap, aligned + bytes, p + HUGE_BYTES - aligned);
+		shim_region_unmap(aligned + bytes, (size_t)(p + HUGE_BYTES - aligned));
 	void *region = advised(aligned, bytes, MADV_HUGEPAGE, wipe);
 	errno = saved;
 	return region;
@@ -72,6 +83,7 @@ void *shim_region_map_dense(size_t bytes, bool wipe)
 void shim_region_unmap(void *region, size_t bytes)
 {
 	int saved = errno;
+	atomic_fetch_sub_explicit(&mapped_bytes, bytes, memory_order_relaxed);
 	syscall(SYS_munmap, region, bytes);
 	errno = saved;
 }

@@ -15,4 +15,7 @@ void *shim_region_map_dense(size_t bytes, bool wipe);
 void *shim_region_map_apart(size_t bytes);
 void shim_region_unmap(void *region, size_t bytes);
 
+/* All that is mapped now. */
+size_t shim_region_bytes(void);
+
 #endif

@@ -185,6 +185,11 @@ static bool comes_anywhere(int signal)
 	       signal != SIGSYS;
 }
 
+bool shim_signals_may_wait(int signal)
+{
+	return comes_anywhere(signal) && !(atomic_load(&handled_once) & bit(signal));
+}
+
 /* All that threads remember of locks is looked at again, and with it which signals have handlers. */
 static void tell_all_threads(void)
 {

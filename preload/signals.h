@@ -45,6 +45,8 @@ void shim_signals_masked(struct shim_thread *t, int how, uint64_t set);
 /* Its mask may be another one (a longjmp has restored it, say). */
 void shim_signals_mask_lost(struct shim_thread *t);
 
+/* It comes from without, and its handler stays when it has come. */
+bool shim_signals_may_wait(int signal);
 /* The process has, or no longer has, a handler of it. once: it is taken away at the first signal. */
 void shim_signals_handler_set(int signal, bool handled, bool once);
 

@@ -1,4 +1,4 @@
-/* tables.c: insert-only hash tables, by linear probing with compare-and-swap on the key.
+/* tables.c: insert-only hash tables, by linear probing with compare-and-swap.
  *
  * An acquisition's key is a 64-bit mix of its six parts and is taken as its identity: among a
  * million of them two would collide with a chance of about 1 in 40 million. */
@@ -30,15 +30,19 @@ struct stack_slot {
 	uint32_t zero;
 };
 
-struct acq_slot {
-	_Atomic uint64_t key;
+/* In the order in which they were made, so that ever new acquisitions fill one page after the other. */
+struct acq {
+	uint64_t key;
 	_Atomic uint32_t seen[SIGHTINGS_SEEN];
 	_Atomic uint32_t sightings;
 };
 
 static struct stack_slot *stacks;
 static uintptr_t *frame_pool;
-static struct acq_slot *acqs;
+/* Half a key and the number of the acquisition, which has it whole: a look-up in a table of thousands of
+ * pages is a miss of the caches each time, so what is probed is as small as can be. */
+static _Atomic uint64_t *acq_slots;
+static struct acq *acqs;
 static _Atomic uint32_t stack_count, frame_count, acq_count;
 static _Atomic uint32_t process_number = 1;
 
@@ -46,8 +50,9 @@ bool shim_tables_open(void)
 {
 	stacks = shim_region_map(STACK_SLOTS * sizeof *stacks, false);
 	frame_pool = shim_region_map(FRAME_POOL_WORDS * sizeof *frame_pool, false);
-	acqs = shim_region_map(ACQ_SLOTS * sizeof *acqs, true);
-	return stacks && frame_pool && acqs;
+	acq_slots = shim_region_map(ACQ_SLOTS * sizeof *acq_slots, true);
+	acqs = shim_region_map((ACQ_LIMIT + 1) * sizeof *acqs, true);
+	return stacks && frame_pool && acq_slots && acqs;
 }
 
 void shim_tables_forked(void)
@@ -164,6 +169,18 @@ static void acq_log(uint32_t id, uint32_t parent, uint32_t lock, uint32_t stack,
 	SHIM_LOG(&rec);
 }
 
+/* A number of its own; 0 when there are no more. One that loses its slot to another thread stays unused. */
+static uint32_t acq_make(uint64_t key)
+{
+	if (atomic_load_explicit(&acq_count, memory_order_relaxed) >= ACQ_LIMIT)
+		return 0;
+	uint32_t id = atomic_fetch_add_explicit(&acq_count, 1, memory_order_relaxed) + 1;
+	if (id > ACQ_LIMIT)
+		return 0;
+	acqs[id].key = key;
+	return id;
+}
+
 uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op op, uint32_t how,
                       uint32_t signals, bool add)
 {
@@ -171,20 +188,20 @@ uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op
 		signals &= SHIM_SIGNALS_HANDLER;
 	how &= SHIM_HOW_SHARED | SHIM_HOW_TIMED | SHIM_HOW_TRY;
 	uint64_t key = acq_key(parent, lock, stack, op, how, signals);
+	uint32_t id = 0;
 	for (uint32_t i = (uint32_t)(key >> 32), tries = 0; tries < 256; i++, tries++) {
-		struct acq_slot *slot = &acqs[i & (ACQ_SLOTS - 1)];
-		uint64_t found = atomic_load_explicit(&slot->key, memory_order_acquire);
+		_Atomic uint64_t *slot = &acq_slots[i & (ACQ_SLOTS - 1)];
+		uint64_t found = atomic_load_explicit(slot, memory_order_acquire);
 		if (found == 0) {
-			if (!add || atomic_load_explicit(&acq_count, memory_order_relaxed) >= ACQ_LIMIT)
+			if (!add || !(id = id ? id : acq_make(key)))
 				break;
-			if (atomic_compare_exchange_strong(&slot->key, &found, key)) {
-				atomic_fetch_add_explicit(&acq_count, 1, memory_order_relaxed);
-				acq_log((i & (ACQ_SLOTS - 1)) + 1, parent, lock, stack, op, how, signals);
-				return (i & (ACQ_SLOTS - 1)) + 1;
+			if (atomic_compare_exchange_strong(slot, &found, key << 32 | id)) {
+				acq_log(id, parent, lock, stack, op, how, signals);
+				return id;
 			}
 		}
-		if (found == key)
-			return (i & (ACQ_SLOTS - 1)) + 1;
+		if (found >> 32 == (uint32_t)key && acqs[(uint32_t)found].key == key)
+			return (uint32_t)found;
 	}
 	if (add)
 		shim_log_count(DT_COUNT_ACQS_LOST, 1);
@@ -193,17 +210,17 @@ uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op
 
 bool shim_acq_sighted(uint32_t acq, uint32_t segment)
 {
-	struct acq_slot *slot = &acqs[acq - 1];
+	struct acq *a = &acqs[acq];
 	for (int i = 0; i < SIGHTINGS_SEEN; i++)
-		if (atomic_load_explicit(&slot->seen[i], memory_order_relaxed) == segment)
+		if (atomic_load_explicit(&a->seen[i], memory_order_relaxed) == segment)
 			return false;
-	uint32_t n = atomic_load_explicit(&slot->sightings, memory_order_relaxed);
+	uint32_t n = atomic_load_explicit(&a->sightings, memory_order_relaxed);
 	if (n >= SIGHTINGS_LOGGED) {
 		shim_log_count(DT_COUNT_SIGHTINGS_LOST, 1);
 		return false;
 	}
-	n = atomic_fetch_add_explicit(&slot->sightings, 1, memory_order_relaxed);
-	atomic_store_explicit(&slot->seen[n % SIGHTINGS_SEEN], segment, memory_order_relaxed);
+	n = atomic_fetch_add_explicit(&a->sightings, 1, memory_order_relaxed);
+	atomic_store_explicit(&a->seen[n % SIGHTINGS_SEEN], segment, memory_order_relaxed);
 	struct dt_rec_sighting rec = {{DT_REC_SIGHTING, 0, 0}, acq, segment};
 	SHIM_LOG(&rec);
 	return true;

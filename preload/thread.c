@@ -415,6 +415,8 @@ void shim_thread_begin(struct shim_thread_block *block)
 {
 	struct shim_thread *t = &shim_self;
 	t->state = SHIM_THREAD_ATTACHING;
+	/* First: who finds the handover passed may join at once, and the handle may be that of an earlier thread. */
+	handle_is(pthread_self(), block->start.id);
 	await_handover(&block->start);
 	if (!attach_with(t, block))
 		t->state = SHIM_THREAD_GONE;

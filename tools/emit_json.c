@@ -109,6 +109,8 @@ static json_t *event_object(struct arena *arena, const struct report_event *even
 		json_put(object, "since_ns", json_integer((json_int_t)event->since_ns));
 	if (event->handler)
 		json_put(object, "handler", json_string(event->handler));
+	if (event->forgotten)
+		json_put(object, "forgotten", json_true());
 	if (event->interruptible)
 		json_put(object, "interruptible", json_string(event->interruptible));
 	json_put(object, "mode", json_string(event->mode == DT_MODE_SHARED ? "shared" : "exclusive"));

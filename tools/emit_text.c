@@ -92,6 +92,8 @@ static void print_thread(const struct emit *emit, const struct report_finding *f
 
 	if (strncmp(words, "th", 2) == 0)
 		words[0] = 'T';
+	else if (words[0] == 'a')
+		words[0] = 'A';
 	fputs("\n  ", emit->out);
 	painted(emit, BOLD, words);
 	if (thread)
@@ -121,6 +123,10 @@ static void print_events(const struct emit *emit, const struct report_finding *f
 		safe_print(emit->out, words_event(state->arena, finding, event));
 		fputc('\n', emit->out);
 		print_stack(emit, "      ", &event->stack);
+		if (event->forgotten)
+			fputs("      (older than what is kept of each thread: DETECT_OPTIONS=race_history=N "
+			      "keeps more)\n",
+			      emit->out);
 		edge_begins = event->kind != DT_EVENT_HOLD;
 		said = event->kind == DT_EVENT_HOLD ? event->lock : 0;
 	}
@@ -283,7 +289,8 @@ static void print_whole(const struct emit *emit, const struct report_finding *fo
 		fprintf(emit->out, "\n  %s%s.",
 		        found->rule->id == DT_RULE_UNSAFE_STATE
 		            ? "The same bug as the lock-order cycle "
-		            : "The threads came as near as they can: they held all of this at once; see unsafe state ",
+		            : "The threads came as near as they can: they held all of this at once; see "
+		              "unsafe state ",
 		        found->related);
 	fprintf(emit->out, "\n  Fingerprint %s; see `detect explain %s`.\n\n", found->fingerprint,
 	        found->rule->name);

@@ -112,6 +112,7 @@ static struct report_event resolve_event(const struct looking *look, const struc
 	    .pid = event->pid,
 	    .since_ns = event->since_ns,
 	    .handler = event->handler ? dt_signal_name(event->handler) : NULL,
+	    .forgotten = event->forgotten,
 	    .interruptible = event->interruptible ? dt_signal_name(event->interruptible) : NULL,
 	    .op = event->op,
 	    .mode = event->mode,

@@ -203,6 +203,7 @@ static json_t *write_event(struct arena *arena, const struct report_event *event
 	json_put(object, "interruptible", json_text(arena, event->interruptible));
 	json_put(object, "address", number(event->address));
 	json_put(object, "bytes", number(event->bytes));
+	json_put(object, "forgotten", json_boolean(event->forgotten));
 	json_put(object, "holding", write_numbers(event->holding, event->holding_count));
 	json_put(object, "stack", finding_json_stack(arena, &event->stack));
 	return object;
@@ -400,6 +401,7 @@ static struct report_event read_event(struct arena *arena, const json_t *json)
 	    .interruptible = text_at(arena, json, "interruptible"),
 	    .address = number_at(json, "address"),
 	    .bytes = number_at(json, "bytes"),
+	    .forgotten = json_is_true(json_object_get(json, "forgotten")),
 	    .holding = read_numbers(arena, held),
 	    .holding_count = json_array_size(held),
 	    .stack = finding_json_read_stack(arena, json_object_get(json, "stack")),

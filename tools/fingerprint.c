@@ -12,8 +12,9 @@
 #include "places.h"
 #include "say.h"
 
-#define FRAMES 3 /* innermost functions of a stack that count: enough to tell two users of a wrapper apart   \
-	          */
+#define FRAMES                                                                                               \
+	3 /* innermost functions of a stack that count: enough to tell two users of a wrapper apart          \
+	   */
 
 __extension__ typedef unsigned __int128 fnv_t;
 
@@ -95,6 +96,20 @@ static int compare_rotations(const char *const *edges, size_t count, size_t a, s
 	return 0;
 }
 
+/* Which element of an array two threads met at is chance. */
+static const char *without_indices(struct arena *arena, const char *name)
+{
+	char *text = arena_alloc(arena, strlen(name) + 1), *out = text;
+
+	for (const char *at = name; *at; at++) {
+		*out++ = *at;
+		if (*at == '[')
+			at += strspn(at + 1, "0123456789");
+	}
+	*out = '\0';
+	return text;
+}
+
 const char *fingerprint_make(struct arena *arena, const struct report_finding *finding)
 {
 	struct arena *scratch = arena_new();
@@ -106,8 +121,8 @@ const char *fingerprint_make(struct arena *arena, const struct report_finding *f
 		if (compare_rotations(edges, count, i, first) < 0)
 			first = i;
 	hash = hash_text(hash, finding->rule->name);
-	if (finding->memory && strcmp(finding->memory->place, "global") == 0)
-		hash = hash_text(hash, finding->memory->name);
+	if (finding->memory && finding->memory->has_name)
+		hash = hash_text(hash, without_indices(scratch, finding->memory->name));
 	for (size_t i = 0; i < count; i++)
 		hash = hash_text(hash, edges[(first + i) % count]);
 	arena_free(scratch);

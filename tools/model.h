@@ -51,9 +51,10 @@ struct report_thread {
 /* What a race is about. */
 struct report_memory {
 	uint64_t address, bytes;
-	const char *name;      /* "total", "cache.hits", "a variable of main" */
-	const char *place;     /* "global", "heap", "stack", "unknown" */
-	const char *origin;    /* "global, counter.c:7"; NULL: nothing is known */
+	const char *name;            /* "total", "cache.hits", "a variable of main" */
+	bool has_name;               /* from the program, not made up here: it is the same in other runs */
+	const char *place;           /* "global", "heap", "stack", "thread-local", "unknown" */
+	const char *origin;          /* "global, counter.c:7"; NULL: nothing is known */
 	uint64_t block, block_bytes; /* heap */
 	uint32_t thread;             /* heap: who allocated it; 0: not known */
 	struct report_stack allocated;
@@ -74,6 +75,7 @@ struct report_event {
 	enum dt_mode mode;
 	enum dt_wait wait;
 	uint64_t address, bytes; /* of an access */
+	bool forgotten;          /* an access of which the place is known at most, and not what was held */
 	const uint32_t *holding; /* ids, outermost first */
 	size_t holding_count;
 	struct report_stack stack;
@@ -106,20 +108,20 @@ struct report_finding {
 	const char *reason_lock; /* name, or NULL */
 	bool known;              /* in the baseline */
 	bool suppressed;
-	bool happened;    /* the shim saw it happen */
-	bool broken;      /* deadlock: the closing call was refused */
-	bool cut;         /* happened: there was more than is told here */
-	uint64_t time_ns; /* when it happened; 0: not known */
+	bool happened;                   /* the shim saw it happen */
+	bool broken;                     /* deadlock: the closing call was refused */
+	bool cut;                        /* happened: there was more than is told here */
+	uint64_t time_ns;                /* when it happened; 0: not known */
 	struct report_matrices matrices; /* unsafe states; else no threads */
-	size_t process;   /* index: where it was seen first */
+	size_t process;                  /* index: where it was seen first */
 	uint64_t count;
 	size_t run_count; /* merged facts: runs that show all of it; 0: none alone does, or there was one */
 	const char *fingerprint;
-	uint32_t bug;            /* as in dt_finding, until the process's findings are all there */
-	const char *related;     /* fingerprint of a finding that tells of the same bug; NULL: of none */
+	uint32_t bug;        /* as in dt_finding, until the process's findings are all there */
+	const char *related; /* fingerprint of a finding that tells of the same bug; NULL: of none */
 	const struct report_memory *memory; /* races; NULL: none */
-	const char *message;       /* one sentence */
-	const char *advice;        /* what to change */
+	const char *message;                /* one sentence */
+	const char *advice;                 /* what to change */
 	struct report_lock *locks; /* first the cycle's, in its order, then the others that are held */
 	size_t lock_count, cycle_lock_count;
 	struct report_thread *threads;

@@ -26,6 +26,13 @@ static const char *const counter_texts[DT_COUNTERS] = {
     [DT_COUNT_SHARED_LOST] =
         "locks in shared memory were too many to tell where they are: lock orders between "
         "processes can be missing",
+    [DT_COUNT_SHARED_SLOTS] =
+        "times more threads than 255 were watched for data races at once: those between some two "
+        "of them can be missing",
+    [DT_COUNT_UNWATCHED] =
+        "times there were so many threads that one was not watched for data races: some can be missing",
+    [DT_COUNT_RACES_STOPPED] =
+        "time memory had run out for the order of threads: later data races are missing",
     [DT_COUNT_STATS_LOST] = NULL,     /* `detect stats` says so */
     [DT_COUNT_INTERVALS_LOST] = NULL, /* `detect export` says so */
     [DT_COUNT_THREADS_LOST] = "threads were not followed: the table of threads was full",

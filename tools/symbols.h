@@ -36,6 +36,14 @@ size_t symbols_frames(struct symbols *symbols, const struct dt_module *module, u
  * of the module's data; NULL: no symbol. */
 const char *symbols_global(struct symbols *symbols, const struct dt_module *module, uint64_t address);
 
+/* The same of a thread-local variable, by where it lies in its module's block of them. */
+const char *symbols_thread_local(struct symbols *symbols, const struct dt_module *module, uint64_t offset);
+
+/* "request.id": the variable or parameter of the function around `pc`, a return address, that lies `offset` bytes from
+ * the frame's CFA; the stack pointer lies `frame_bytes` below that. NULL: none, or not one. */
+const char *symbols_local(struct symbols *symbols, const struct dt_module *module, uint64_t pc, int64_t offset,
+                          uint64_t frame_bytes);
+
 /* Where that variable is declared. */
 bool symbols_global_place(struct symbols *symbols, const struct dt_module *module, uint64_t address,
                           const char **file, unsigned *line);

@@ -15,9 +15,24 @@
 
 enum { OVERLAPS_MAX = 64 };
 
+/* Thread-local variables are in the same index, at where they lie in their block, apart from all addresses.
+ */
+#define THREAD_LOCAL_SPACE (UINT64_C(1) << 63)
+
 void data_free(struct sym_file *file)
 {
 	free(file->variables);
+}
+
+/* Its place in the block, and then "of the thread". */
+static bool place_in_block(const Dwarf_Op *ops, size_t count, uint64_t *place)
+{
+	if (count != 2 ||
+	    (ops[1].atom != DW_OP_GNU_push_tls_address && ops[1].atom != DW_OP_form_tls_address) ||
+	    (ops[0].atom != DW_OP_const4u && ops[0].atom != DW_OP_const8u && ops[0].atom != DW_OP_addr))
+		return false;
+	*place = THREAD_LOCAL_SPACE + ops[0].number;
+	return true;
 }
 
 /* DW_OP_addr alone: a variable at a fixed place. */
@@ -28,8 +43,11 @@ static bool fixed_address(Dwarf_Die *die, uint64_t *address)
 	Dwarf_Op *ops;
 	size_t count;
 
-	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
-	    dwarf_getlocation(&attribute, &ops, &count) != 0 || count != 1)
+	if (!dwarf_attr(die, DW_AT_location, &attribute) || dwarf_getlocation(&attribute, &ops, &count) != 0)
+		return false;
+	if (place_in_block(ops, count, address))
+		return true;
+	if (count != 1)
 		return false;
 	if (ops[0].atom == DW_OP_addr) {
 		*address = ops[0].number;
@@ -58,8 +76,10 @@ static void add_variable(struct sym_file *file, Dwarf_Die *die, const Dwarf_Die 
 			say_out_of_memory();
 	}
 	/* The size is asked when it matters: a type may have to be looked for. */
-	file->variables[file->variable_count++] =
-	    (struct sym_variable){.address = address + file->dwarf_bias, .die = *die, .function = *function};
+	file->variables[file->variable_count++] = (struct sym_variable){
+	    .address = address >= THREAD_LOCAL_SPACE ? address : address + file->dwarf_bias,
+	    .die = *die,
+	    .function = *function};
 }
 
 /* Variables among a DIE's children, and in what scopes they open. */
@@ -280,6 +300,15 @@ const char *symbols_global(struct symbols *symbols, const struct dt_module *modu
 	struct sym_variable *variable = find_variable(file, at);
 	const char *name = variable ? variable_name(file, variable, at) : NULL;
 	return name ? name : symbol_name(file, at);
+}
+
+const char *symbols_thread_local(struct symbols *symbols, const struct dt_module *module, uint64_t offset)
+{
+	struct sym_file *file = symbols_file(symbols, module);
+	uint64_t at = THREAD_LOCAL_SPACE + offset;
+	struct sym_variable *variable = file->module ? find_variable(file, at) : NULL;
+
+	return variable ? variable_name(file, variable, at) : NULL;
 }
 
 bool symbols_global_place(struct symbols *symbols, const struct dt_module *module, uint64_t address,

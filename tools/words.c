@@ -13,7 +13,7 @@ const char *words_thread(struct arena *arena, const struct report_thread *thread
 {
 	const struct report_thread unknown = {.id = id};
 
-	return advice_thread(arena, thread ? thread : &unknown);
+	return thread || id ? advice_thread(arena, thread ? thread : &unknown) : "another thread";
 }
 
 const char *words_spot(struct arena *arena, const struct spot *spot)
@@ -57,8 +57,8 @@ static double seconds_since(const struct report_finding *finding, const struct r
 	           : 0;
 }
 
-/* " for 1.250 s" when the finding happened and the event's beginning is known. What a thread that waits holds it
- * has held for as long at least. */
+/* " for 1.250 s" when the finding happened and the event's beginning is known. What a thread that waits holds
+ * it has held for as long at least. */
 static const char *since_words(struct arena *arena, const struct report_finding *finding,
                                const struct report_event *event)
 {
@@ -86,9 +86,12 @@ static const char *access_words(struct arena *arena, const struct report_finding
 	};
 	const char *name = finding->memory ? finding->memory->name : "memory";
 
-	return arena_printf(arena, "%s `%s` (%" PRIu64 " byte%s at 0x%" PRIx64 ")%s here:", verbs[event->kind], name,
+	return arena_printf(arena,
+	                    "%s `%s` (%" PRIu64 " byte%s at 0x%" PRIx64 ")%s here:", verbs[event->kind], name,
 	                    event->bytes, event->bytes == 1 ? "" : "s", event->address,
-	                    event->holding_count ? "" : ", holding no lock,");
+	                    event->forgotten       ? ", holding what is no longer known,"
+	                    : event->holding_count ? ""
+	                                           : ", holding no lock,");
 }
 
 static const char *in_handler(struct arena *arena, const struct report_event *event)

@@ -155,7 +155,7 @@ static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintpt
 static inline bool ignored(const struct race_hot *hot, uint32_t kind)
 {
 	return SHIM_UNLIKELY(hot->ignore) &&
-	       hot->ignore & (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES);
+	       hot->ignore & (RACE_UNWATCHED | (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES));
 }
 
 static __attribute__((noinline)) void check_one(uintptr_t address, race_cell cell, unsigned bytes_log,

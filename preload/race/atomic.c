@@ -45,7 +45,7 @@ static struct operation begin(volatile const void *address, bool make)
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy || hot->ignore & RACE_IGNORE_SYNC)
 		return (struct operation){NULL, NULL};
-	hot->busy = 1;
+	race_enter(hot);
 	return (struct operation){hot, race_sync_lock((uintptr_t)address, make)};
 }
 
@@ -54,7 +54,7 @@ static void end(const struct operation *op)
 	if (op->sync)
 		race_sync_unlock(op->sync);
 	if (op->hot)
-		op->hot->busy = 0;
+		race_leave(op->hot);
 }
 
 static void learned(const struct operation *op, int order)
@@ -278,7 +278,8 @@ static void fence_acquire(struct race_thread *t)
 	race_clock_refresh(&t->clock);
 	race_clock_refresh(&t->must);
 	race_clock_refresh(&t->to_acquire);
-	bool grew = race_clock_join(&t->clock, &t->to_acquire), must_grew = race_clock_join(&t->must, &t->to_acquire);
+	bool grew = race_clock_join(&t->clock, &t->to_acquire),
+	     must_grew = race_clock_join(&t->must, &t->to_acquire);
 	if (grew || must_grew)
 		race_learned(t);
 }
@@ -299,7 +300,7 @@ ABI(void, __tsan_atomic_thread_fence, (int order))
 	struct operation op = {race_self(), NULL};
 	if (!op.hot || op.hot->busy || op.hot->ignore & RACE_IGNORE_SYNC)
 		return;
-	op.hot->busy = 1;
+	race_enter(op.hot);
 	if (acquires(order))
 		fence_acquire(op.hot->thread);
 	if (releases(order))

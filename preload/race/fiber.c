@@ -20,7 +20,7 @@ ABI(void *, __tsan_create_fiber, (unsigned flags))
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy)
 		return NULL;
-	hot->busy = 1;
+	race_enter(hot);
 	struct race_thread *fiber = race_thread_new(hot->thread->id);
 	if (fiber) {
 		race_clock_refresh(&hot->thread->clock);
@@ -31,11 +31,12 @@ ABI(void *, __tsan_create_fiber, (unsigned flags))
 		struct race_hot first = {
 		    .stamp = race_stamp(fiber->slot, fiber->epoch), .thread = fiber, .frame = fiber->frames};
 		race_trace_begin(&first);
+		race_watch(&first);
 		fiber->saved = first;
 		fiber->live = true;
 		race_epoch_next(hot);
 	}
-	hot->busy = 0;
+	race_leave(hot);
 	return fiber;
 }
 
@@ -45,7 +46,7 @@ ABI(void, __tsan_switch_to_fiber, (void *to, unsigned flags))
 	struct race_thread *fiber = to;
 	if (!hot || hot->busy || !fiber || fiber == hot->thread)
 		return;
-	hot->busy = 1;
+	race_enter(hot);
 	struct race_thread *from = hot->thread;
 	if (!(flags & NO_SYNC)) {
 		race_clock_refresh(&from->clock);
@@ -57,9 +58,11 @@ ABI(void, __tsan_switch_to_fiber, (void *to, unsigned flags))
 		race_learned(fiber);
 		race_epoch_next(hot);
 	}
+	uint32_t waiting = hot->waiting;
 	from->saved = *hot;
 	*hot = fiber->saved;
-	hot->busy = 0;
+	hot->waiting = waiting;
+	race_leave(hot);
 }
 
 ABI(void, __tsan_destroy_fiber, (void *fiber))
@@ -67,9 +70,9 @@ ABI(void, __tsan_destroy_fiber, (void *fiber))
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy || !fiber || fiber == hot->thread)
 		return;
-	hot->busy = 1;
+	race_enter(hot);
 	race_thread_free(fiber);
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 ABI(void, __tsan_set_fiber_name, (void *fiber, const char *name))

@@ -234,13 +234,36 @@ CALL(char *, strtok_r, (char *s, const char *set, char **save))
 	return token;
 }
 
-/* Where it goes on libc keeps for itself: only the token is known. */
+/* The string that strtok is at: where it goes on there libc keeps for itself. A token that ends before the
+ * string does was ended by a zero that is written now. */
+static uintptr_t cut_start, cut_end;
+
+static void cut_begins(const char *s)
+{
+	__atomic_store_n(&cut_start, (uintptr_t)s, __ATOMIC_RELAXED);
+	__atomic_store_n(&cut_end, (uintptr_t)s + strlen(s), __ATOMIC_RELAXED);
+}
+
+static void cut(const char *s, char *token, uintptr_t pc)
+{
+	uintptr_t end = (uintptr_t)token + strlen(token);
+	const char *from = s ? s : token;
+	race_libc_access(from, end - (uintptr_t)from + 1, RACE_READ, pc);
+	if ((uintptr_t)token >= __atomic_load_n(&cut_start, __ATOMIC_RELAXED) &&
+	    end < __atomic_load_n(&cut_end, __ATOMIC_RELAXED))
+		race_libc_access((void *)end, 1, 0, pc);
+}
+
 CALL(char *, strtok, (char *s, const char *set))
 {
 	READS_STRING(set);
+	if (s && race_watched())
+		cut_begins(s);
 	char *token = strtok(s, set);
-	if (token)
-		READS(token, strlen(token) + 1);
+	if (token && race_watched())
+		cut(s, token, PC);
+	else if (s)
+		READS_STRING(s);
 	return token;
 }
 

@@ -9,8 +9,8 @@
  * accesses without a common lock, ordered by sections that had nothing to do with each other.
  *
  * The held set of an epoch is an interned number; taking or releasing a lock begins a new epoch,
- * unless nothing was done in the last one. Of a set that is too large, or finds no room, nothing is known, and
- * nothing is said. */
+ * unless nothing was done in the last one. Of a set that is too large, or finds no room, nothing is known,
+ * and nothing is said. */
 #include "predict.h"
 
 #include "../options.h"
@@ -28,17 +28,16 @@ struct lockset {
 
 static struct lockset *sets;
 static uint16_t (*set_of)[RACE_EPOCH_MAX + 1]; /* by slot and epoch */
-static uint32_t open_lock;
 
 static bool open_tables(void)
 {
 	if (__atomic_load_n(&set_of, __ATOMIC_ACQUIRE))
 		return true;
-	race_spin_lock(&open_lock);
+	race_list_lock(RACE_LIST_SETS);
 	if (!set_of && (sets = shim_region_map(SETS * sizeof *sets, false)))
 		__atomic_store_n(&set_of, shim_region_map((RACE_SLOTS + 1) * sizeof *set_of, false),
 		                 __ATOMIC_RELEASE);
-	race_spin_unlock(&open_lock);
+	race_list_unlock(RACE_LIST_SETS);
 	return set_of != NULL;
 }
 
@@ -77,7 +76,7 @@ static uint32_t intern(const struct race_thread *t)
 			continue;
 		uint32_t state = __atomic_load_n(&sets[at].state, __ATOMIC_ACQUIRE);
 		if (!state && __atomic_compare_exchange_n(&sets[at].state, &state, 1, false, __ATOMIC_ACQ_REL,
-		                                __ATOMIC_ACQUIRE)) {
+		                                          __ATOMIC_ACQUIRE)) {
 			sets[at].count = count;
 			__builtin_memcpy(sets[at].locks, locks, count * sizeof *locks);
 			__atomic_store_n(&sets[at].state, 2, __ATOMIC_RELEASE);
@@ -157,9 +156,9 @@ void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cel
 	uint32_t slot = race_cell_slot(old), epoch = race_cell_epoch(old);
 	uint32_t set = set_of[slot][epoch];
 	bool by_luck = t->must.epoch[slot] < epoch && set != UNKNOWN && t->lockset != UNKNOWN;
-	hot->busy = 1;
+	race_enter(hot);
 	bool common = common_lock(t, set);
-	hot->busy = 0;
+	race_leave(hot);
 	if (by_luck && !common && !access->is_free)
 		race_report_predicted(hot, word, cell, old, access);
 }

@@ -6,6 +6,7 @@
 #ifndef SHIM_RACE_H
 #define SHIM_RACE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,9 +29,12 @@ void shim_race_create_now(uint32_t id);
 void shim_race_begin_now(uint32_t id);
 void shim_race_end_now(uint32_t id);
 void shim_race_joined_now(uint32_t id);
-void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t pc);
-void shim_race_freeing_now(void *block, size_t bytes, uintptr_t pc);
+void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t slot);
+void shim_race_freeing_now(void *block, size_t bytes, uintptr_t slot);
+uint64_t shim_race_reserved(void);
 void shim_race_unmapped_now(uintptr_t start, size_t bytes);
+void shim_race_forking_now(void);
+void shim_race_has_forked_now(void);
 void shim_race_forked_now(void);
 void shim_race_sent_now(int fd);
 void shim_race_received_now(int fd);
@@ -43,6 +47,7 @@ void shim_race_signalling_now(int number);
 void shim_race_signalled_now(int number);
 uint32_t shim_race_handler_now(int number);
 void shim_race_handled_now(uint32_t was);
+bool shim_race_put_off_now(int number, const siginfo_t *info, uint64_t *mask);
 
 #define SHIM_RACE_CALL(call)                                                                                 \
 	do {                                                                                                 \
@@ -80,14 +85,15 @@ static inline uint32_t shim_race_context(const void *lock)
 #define shim_race_end(id) SHIM_RACE_CALL(shim_race_end_now(id))
 #define shim_race_joined(id) SHIM_RACE_CALL(shim_race_joined_now(id))
 
-/* Memory: a block begins, is about to be freed; a range was unmapped. */
-#define shim_race_allocated(block, bytes, usable, pc)                                                        \
-	SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, usable, pc))
-#define shim_race_freeing(block, bytes, pc) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, pc))
+/* Memory: a block begins, is about to be freed; a range is mapped anew or unmapped. shim_race_reserved: bytes
+ * of the address space that are taken for this. */
+#define shim_race_allocated(block, bytes, usable, slot)                                                        \
+	SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, usable, slot))
+#define shim_race_freeing(block, bytes, slot) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, slot))
 #define shim_race_unmapped(start, bytes) SHIM_RACE_CALL(shim_race_unmapped_now(start, bytes))
 
-/* Through the kernel: before a call that gives it something (bytes, an event, a connection, a signal or its handler,
- * a descriptor's number back), and after one that has got it from there. */
+/* Through the kernel: before a call that gives it something (bytes, an event, a connection, a signal or its
+ * handler, a descriptor's number back), and after one that has got it from there. */
 #define shim_race_sent(fd) SHIM_RACE_CALL(shim_race_sent_now(fd))
 #define shim_race_received(fd) SHIM_RACE_CALL(shim_race_received_now(fd))
 /* Behind a wait that returned events. */
@@ -99,12 +105,26 @@ static inline uint32_t shim_race_context(const void *lock)
 #define shim_race_signalling(number) SHIM_RACE_CALL(shim_race_signalling_now(number))
 #define shim_race_signalled(number) SHIM_RACE_CALL(shim_race_signalled_now(number))
 
-/* Around a handler; what the first gives goes into the second. A handler that interrupts the engine itself learns
- * nothing, so that what it does is not followed either. */
+/* Of the calling thread, by pthread_setcanceltype: before it may be cancelled anywhere, after it may no
+ * longer. */
+void shim_race_cancel_type(int type);
+/* The real call. */
+void shim_set_cancel_type(int type);
+
+/* A signal comes. True: it comes again when the engine is left; the mask that its handler returns to is
+ * changed. */
+#define shim_race_put_off(number, info, mask)                                                                \
+	(SHIM_UNLIKELY(shim_race_on) && shim_race_put_off_now(number, info, mask))
+
+/* Around a handler; what the first gives goes into the second. A handler that interrupts the engine itself
+ * learns nothing, so that what it does is not followed either. */
 #define shim_race_handler(number) (SHIM_UNLIKELY(shim_race_on) ? shim_race_handler_now(number) : 0)
 #define shim_race_handled(was) SHIM_RACE_CALL((was) ? shim_race_handled_now(was) : (void)0)
 
-/* In the child of a fork: one thread is left. */
+/* Before a fork, until one of the others: nobody else is in the middle of the engine's lists. After it, in
+ * the parent; in the child, where one thread is left. */
+#define shim_race_forking() SHIM_RACE_CALL(shim_race_forking_now())
+#define shim_race_has_forked() SHIM_RACE_CALL(shim_race_has_forked_now())
 #define shim_race_forked() SHIM_RACE_CALL(shim_race_forked_now())
 
 #endif

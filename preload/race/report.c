@@ -15,6 +15,7 @@
 #include "../unwind.h"
 #include "sync.h"
 #include "trace.h"
+#include "worn.h"
 
 enum {
 	WORDS = 1 << 12,
@@ -29,7 +30,7 @@ enum {
 	BENIGN_MAX = 256
 };
 
-static uint32_t report_lock, told;
+static uint32_t told;
 static uint64_t words[WORDS], pairs[PAIRS];
 static uint16_t places[PLACES];
 static struct {
@@ -40,7 +41,7 @@ static uint32_t benign_count;
 void race_benign(uintptr_t start, size_t bytes)
 {
 	uint32_t at = __atomic_load_n(&benign_count, __ATOMIC_RELAXED);
-	race_spin_lock(&report_lock);
+	race_list_lock(RACE_LIST_REPORTS);
 	at = benign_count;
 	for (uint32_t i = 0; i < benign_count; i++)
 		if (benign[i].start == start && benign[i].end == start + bytes)
@@ -50,15 +51,24 @@ void race_benign(uintptr_t start, size_t bytes)
 		benign[at].end = start + bytes;
 		__atomic_store_n(&benign_count, at + 1, __ATOMIC_RELEASE);
 	}
-	race_spin_unlock(&report_lock);
+	race_list_unlock(RACE_LIST_REPORTS);
 }
 
 void race_report_forked(void)
 {
-	report_lock = 0;
 	/* Another log: what the parent has told may be told again. */
 	__builtin_memset(words, 0, sizeof words);
 	__builtin_memset(pairs, 0, sizeof pairs);
+}
+
+static bool given_up;
+
+void race_give_up(void)
+{
+	if (__atomic_exchange_n(&given_up, true, __ATOMIC_RELAXED))
+		return;
+	shim_log_count(DT_COUNT_RACES_STOPPED, 1);
+	shim_say("data races are no longer looked for: there is no memory to keep the order of threads in");
 }
 
 static bool is_benign(uintptr_t address)
@@ -169,54 +179,6 @@ static uint32_t stack_of_past(const struct race_past *past)
 	return shim_stack_intern(frames, past->frame_count, !past->truncated);
 }
 
-static bool is_own_stack(const struct race_thread *t, uintptr_t address)
-{
-	return address >= t->stack_start && address < t->stack_end;
-}
-
-/* The innermost call whose frame lies wholly above the address has it in its caller's. */
-static uint32_t frame_with(const struct race_thread *t, uintptr_t address)
-{
-	uintptr_t pc = 0, last = UINTPTR_MAX;
-	for (const struct race_frame *frame = t->frames; frame < t->frames + RACE_FRAMES_MAX && frame->pc;
-	     frame++) {
-		if (frame->stack >= last || frame->stack <= address)
-			break;
-		last = frame->stack;
-		pc = frame->pc;
-	}
-	const struct shim_frame found = {pc, 0};
-	return pc ? shim_stack_intern(&found, 1, false) : 0;
-}
-
-static void find_place(struct dt_rec_race *rec, const struct race_hot *hot)
-{
-	uintptr_t address = rec->address, start;
-	const struct race_block *block = race_block_find(address, &start);
-	if (block) {
-		rec->place = DT_PLACE_HEAP;
-		rec->block = start;
-		rec->block_bytes = block->bytes;
-		rec->alloc_stack = block->stack;
-		rec->alloc_thread = block->thread;
-		shim_stack_log(block->stack);
-		return;
-	}
-	for (const struct race_thread *t = race_threads; t; t = t->next_all) {
-		bool main_stack = !t->stack_end && t == hot->thread && address < shim_self.stack_top &&
-		                  address > (uintptr_t)__builtin_frame_address(0);
-		if (!t->live || !(main_stack || is_own_stack(t, address)))
-			continue;
-		rec->place = DT_PLACE_STACK;
-		rec->owner = t->id;
-		rec->owner_frame = frame_with(t, address);
-		shim_stack_log(rec->owner_frame);
-		return;
-	}
-	shim_modules_see(address);
-	rec->place = DT_PLACE_UNKNOWN;
-}
-
 static void add_stack(struct shim_text *text, uint32_t stack)
 {
 	const uintptr_t *pcs;
@@ -287,6 +249,7 @@ static void add_past(struct findings *f, uintptr_t word, race_cell old, bool fou
 	if (!found) {
 		f->parts[f->count++] = (struct dt_race_part){
 		    .what = (uint8_t)what_of(old, false),
+		    .flags = DT_RACE_PART_FORGOTTEN,
 		    .address = word + first,
 		    .bytes = (uint64_t)__builtin_popcount(old & RACE_MASK),
 		};
@@ -299,6 +262,7 @@ static void add_past(struct findings *f, uintptr_t word, race_cell old, bool fou
 	uintptr_t address = past->address | (word & ~RACE_ADDRESS_MASK);
 	f->parts[f->count++] = (struct dt_race_part){
 	    .what = (uint8_t)what_of(past->kind, past->is_free),
+	    .flags = past->forgotten ? DT_RACE_PART_FORGOTTEN : 0,
 	    .thread = past->thread,
 	    .stack = stack,
 	    .address = address,
@@ -314,7 +278,7 @@ static void tell(struct race_hot *hot, enum dt_race race, uintptr_t word, race_c
 	static struct findings f;
 	if (remember(words, WORDS, word << 2 | race << 1))
 		return;
-	bool found = race_trace_find(old, word, &past);
+	bool found = race_trace_find(old, word, &past) || race_worn_find(old, word, &past);
 	if (access->is_free || (found && past.is_free))
 		race = race == DT_RACE_DATA ? DT_RACE_USE_AFTER_FREE : race;
 	if (remember(pairs, PAIRS, pair_of(race, access->pc, found ? past.frames[0] : old)) ||
@@ -341,7 +305,7 @@ static void tell(struct race_hot *hot, enum dt_race race, uintptr_t word, race_c
 	    .bytes = access->bytes,
 	};
 	add_past(&f, word, old, found, &past);
-	find_place(&f.rec, hot);
+	race_find_place(&f.rec);
 	f.rec.count = (uint16_t)f.count;
 	shim_log_append(&f.rec.head, sizeof f.rec, f.parts, f.count * sizeof *f.parts, NULL, 0);
 	if (shim_options.online)
@@ -352,16 +316,19 @@ static void report(struct race_hot *hot, enum dt_race race, uintptr_t word, race
                    const struct race_access *access)
 {
 	struct shim_thread *self = &shim_self;
-	if (known_word(word, race) || is_benign(word + (uint32_t)__builtin_ctz(cell & old & RACE_MASK)) ||
-	    hot->busy || self->busy || !self->capacity || often_looked_at(access->pc))
+	if (__atomic_load_n(&given_up, __ATOMIC_RELAXED) || known_word(word, race) ||
+	    is_benign(word + (uint32_t)__builtin_ctz(cell & old & RACE_MASK)) || hot->busy || self->busy ||
+	    !self->capacity || often_looked_at(access->pc))
 		return;
 	int saved = errno;
-	hot->busy = self->busy = 1;
-	race_spin_lock(&report_lock);
+	race_enter(hot);
+	self->busy = 1;
+	race_list_lock(RACE_LIST_REPORTS);
 	tell(hot, race, word, cell, old, access);
-	race_spin_unlock(&report_lock);
-	hot->busy = self->busy = 0;
+	race_list_unlock(RACE_LIST_REPORTS);
+	self->busy = 0;
 	errno = saved;
+	race_leave(hot);
 }
 
 void race_report(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,

@@ -13,6 +13,8 @@ void race_report(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell
 /* The same, ordered in this run only by who took a lock first. */
 void race_report_predicted(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,
                            const struct race_access *access);
+/* What the memory at rec->address is. */
+void race_find_place(struct dt_rec_race *rec);
 /* A benign race, as the program says. */
 void race_benign(uintptr_t start, size_t bytes);
 

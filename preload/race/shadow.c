@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../say.h"
+#include "race.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -30,6 +31,11 @@ static bool reserve(uint64_t base, uint64_t bytes)
 		errno = EEXIST;
 	}
 	return false;
+}
+
+uint64_t shim_race_reserved(void)
+{
+	return RACE_SHADOW_BYTES + RACE_META_BYTES;
 }
 
 bool race_shadow_open(void)

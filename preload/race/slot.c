@@ -3,19 +3,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../log.h"
 #include "engine.h"
 #include "predict.h"
 #include "trace.h"
 
-enum { PAUSES_MIN = 64, PAUSES_MAX = 512 };
+enum { PAUSES_MIN = 64, PAUSES_MAX = 512, TRY_EVERY = 256 };
 
 struct slot {
 	_Alignas(RACE_LINE) uint32_t epoch; /* the last one given out */
 	uint32_t users;
 };
 
-static struct slot slots[RACE_SLOTS];
-static uint32_t slots_lock;
+static struct slot slots[RACE_SLOTS + 1]; /* the last one is of those that have none */
 uint32_t race_era = 1, race_slot_eras[RACE_SLOTS + 1], race_slots_used = 8;
 bool race_slot_mixed[RACE_SLOTS + 1];
 
@@ -89,6 +89,18 @@ static struct slot *find(const struct race_thread *t)
 	return unused ? unused : any ? any : shared;
 }
 
+/* All are used up, and somebody waits in each. Its own component means nothing, and no cell has it. */
+static void stay_without(struct race_thread *t)
+{
+	if (t->slot != RACE_SLOTS)
+		shim_log_count(DT_COUNT_UNWATCHED, 1);
+	t->slot = RACE_SLOTS;
+	t->epoch = t->clock.epoch[RACE_SLOTS] = t->must.epoch[RACE_SLOTS] = 1;
+	t->tries = 0;
+	slots[RACE_SLOTS].users++;
+	__atomic_store_n(&race_slot_mixed[RACE_SLOTS], true, __ATOMIC_RELEASE);
+}
+
 /* Under the lock. */
 static void enter(struct race_thread *t)
 {
@@ -104,9 +116,13 @@ static void enter(struct race_thread *t)
 		race_clock_refresh(&t->must);
 		slot = find(t);
 	}
-	if (!slot)
-		slot = &slots[0]; /* all are shared and used up: what is missed is said nowhere worse */
+	if (!slot) {
+		stay_without(t);
+		return;
+	}
 	t->slot = (uint32_t)(slot - slots);
+	if (slot->users)
+		shim_log_count(DT_COUNT_SHARED_SLOTS, 1);
 	if (slot->users || t->clock.epoch[t->slot] < slot->epoch || t->must.epoch[t->slot] < slot->epoch)
 		__atomic_store_n(&race_slot_mixed[t->slot], true, __ATOMIC_RELEASE);
 	slot->users++;
@@ -118,30 +134,43 @@ static void enter(struct race_thread *t)
 
 void race_slot_take(struct race_thread *t)
 {
-	race_spin_lock(&slots_lock);
+	race_list_lock(RACE_LIST_SLOTS);
 	enter(t);
-	race_spin_unlock(&slots_lock);
+	race_list_unlock(RACE_LIST_SLOTS);
 }
 
 void race_slot_leave(struct race_thread *t)
 {
-	race_spin_lock(&slots_lock);
+	race_list_lock(RACE_LIST_SLOTS);
 	slots[t->slot].users--;
-	race_spin_unlock(&slots_lock);
+	race_list_unlock(RACE_LIST_SLOTS);
 }
 
-static __attribute__((noinline)) void change(struct race_thread *t)
+static __attribute__((noinline)) void change(struct race_hot *hot)
 {
-	race_spin_lock(&slots_lock);
+	struct race_thread *t = hot->thread;
+	race_list_lock(RACE_LIST_SLOTS);
 	slots[t->slot].users--;
 	enter(t);
-	race_spin_unlock(&slots_lock);
+	race_list_unlock(RACE_LIST_SLOTS);
+	race_watch(hot);
 }
 
-void race_epoch_next(struct race_hot *hot)
+/* A thread without a slot has no epochs to count; now and then it looks for a slot. */
+static __attribute__((noinline)) void count_none(struct race_hot *hot)
+{
+	if (++hot->thread->tries % TRY_EVERY == 0)
+		change(hot);
+}
+
+static inline void count(struct race_hot *hot)
 {
 	struct race_thread *t = hot->thread;
 	struct slot *slot = &slots[t->slot];
+	if (SHIM_UNLIKELY(t->slot == RACE_SLOTS)) {
+		count_none(hot);
+		return;
+	}
 	/* Alone in it, which is the rule, the count needs no atomic operation: who comes in takes the lock,
 	 * and then both count atomically; two may have the same epoch for once, as if they were one thread.
 	 */
@@ -150,19 +179,20 @@ void race_epoch_next(struct race_hot *hot)
 	                     : __atomic_add_fetch(&slot->epoch, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELAXED);
 	if (SHIM_UNLIKELY(epoch >= RACE_EPOCH_MAX)) {
-		change(t);
-	} else {
-		t->epoch = epoch;
-		t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)epoch;
+		change(hot);
+		return;
 	}
+	t->epoch = epoch;
+	t->clock.epoch[t->slot] = t->must.epoch[t->slot] = (uint16_t)epoch;
+}
+
+void race_epoch_next(struct race_hot *hot)
+{
+	struct race_thread *t = hot->thread;
+	count(hot);
 	hot->stamp = race_stamp(t->slot, t->epoch);
 	t->clock_grew = false;
 	race_predict_epoch(t);
 	race_trace_event(hot, RACE_EVENT_EPOCH, hot->stamp);
 	t->epoch_trace = hot->trace;
-}
-
-void race_slot_forked(void)
-{
-	slots_lock = 0;
 }

@@ -22,7 +22,7 @@ enum {
 
 static struct race_sync *syncs;
 static struct race_block *blocks;
-static uint32_t sync_count = 1, block_count = 1, free_syncs, free_blocks, pool_lock;
+static uint32_t sync_count = 1, block_count = 1, free_syncs, free_blocks;
 static struct race_clock *free_clocks;
 
 bool race_sync_open(void)
@@ -34,7 +34,7 @@ bool race_sync_open(void)
 
 struct race_clock *race_clock_new(void)
 {
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	if (!free_clocks) {
 		struct race_clock *fresh = shim_region_map(CLOCKS_A_REGION * sizeof *fresh, false);
 		for (int i = 0; fresh && i < CLOCKS_A_REGION; i++) {
@@ -45,10 +45,12 @@ struct race_clock *race_clock_new(void)
 	struct race_clock *clock = free_clocks;
 	if (clock)
 		free_clocks = *(struct race_clock **)(void *)clock;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 	if (clock) {
 		__builtin_memset(clock, 0, sizeof *clock);
 		clock->era = race_era;
+	} else {
+		race_give_up();
 	}
 	return clock;
 }
@@ -57,30 +59,31 @@ void race_clock_free(struct race_clock *clock)
 {
 	if (!clock)
 		return;
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	*(struct race_clock **)(void *)clock = free_clocks;
 	free_clocks = clock;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 }
 
 void race_sync_forked(void)
 {
-	pool_lock = 0;
 	for (uint32_t i = 1; i < sync_count; i++)
 		syncs[i].lock = 0;
 }
 
 static uint32_t sync_new(uintptr_t address)
 {
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	uint32_t id = free_syncs;
 	if (id)
 		free_syncs = syncs[id].next_free;
 	else if (sync_count < SYNCS_MAX)
 		id = sync_count++;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 	if (id)
 		syncs[id].address = address;
+	else
+		race_give_up();
 	return id;
 }
 
@@ -94,10 +97,10 @@ static void sync_free(uint32_t id)
 	sync->last_epoch = 0;
 	sync->address = 0;
 	race_spin_unlock(&sync->lock);
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	sync->next_free = free_syncs;
 	free_syncs = id;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 }
 
 static uint32_t *sync_cell(uintptr_t address)
@@ -188,7 +191,8 @@ static void publish(struct race_clock **to, const struct race_clock *from, bool 
 		race_clock_join(*to, from);
 }
 
-/* The object has this thread's clocks as they were when its last epoch ended, and they have not grown since. */
+/* The object has this thread's clocks as they were when its last epoch ended, and they have not grown since.
+ */
 static bool lacks_own_only(const struct race_thread *t, const struct race_sync *sync)
 {
 	return sync->last_thread == t && sync->last_slot == t->slot && sync->last_epoch &&
@@ -238,13 +242,13 @@ void race_sync_silence(struct race_sync *sync)
 
 void race_block_add(uintptr_t start, size_t bytes, uint32_t stack, uint32_t thread)
 {
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	uint32_t id = free_blocks;
 	if (id)
 		free_blocks = blocks[id].next_free;
 	else if (block_count < BLOCKS_MAX)
 		id = block_count++;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 	if (!id)
 		return;
 	blocks[id] = (struct race_block){.bytes = bytes, .stack = stack, .thread = thread};
@@ -264,10 +268,10 @@ static void forget(uint32_t found)
 	uint32_t sync = __atomic_exchange_n(&blocks[id].sync, 0, __ATOMIC_ACQ_REL);
 	if (sync)
 		sync_free(sync);
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_SYNCS);
 	blocks[id].next_free = free_blocks;
 	free_blocks = id;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_SYNCS);
 }
 
 static bool resident(const void *page)
@@ -297,13 +301,15 @@ void race_meta_clear(uintptr_t start, size_t bytes)
 	while (from < to) {
 		/* Only pages that were ever written: asked for many at a time. */
 		unsigned char answers[PAGES_AT_ONCE];
-		char *page = (char *)((uintptr_t)from & ~(uintptr_t)(PAGE - 1)), *end = page + (size_t)PAGES_AT_ONCE * PAGE;
+		char *page = (char *)((uintptr_t)from & ~(uintptr_t)(PAGE - 1)),
+		     *end = page + (size_t)PAGES_AT_ONCE * PAGE;
 		if (end > (char *)to)
 			end = (char *)(((uintptr_t)to + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
 		if (syscall(SYS_mincore, page, (size_t)(end - page), answers) != 0)
 			break;
 		for (size_t i = 0; page + i * PAGE < end; i++) {
-			uint32_t *first = (uint32_t *)(void *)(page + i * PAGE), *next = first + PAGE / sizeof *first;
+			uint32_t *first = (uint32_t *)(void *)(page + i * PAGE),
+			         *next = first + PAGE / sizeof *first;
 			if (answers[i] & 1)
 				clear_words(first > from ? first : from, next < to ? next : to);
 		}

@@ -1,5 +1,6 @@
 /* thread.c: the engine's start, and the lives of threads in it. */
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../identity.h"
@@ -14,14 +15,15 @@
 #include "sync.h"
 #include "trace.h"
 
-enum { THREADS_MAX = 1 << 20, THREADS_A_REGION = 8 };
+enum { THREADS_MAX = 1 << 20, THREADS_A_REGION = 8, FIRST_STACK_MOST = 64 << 20 };
 
 bool shim_race_on;
 __thread struct race_hot race_hot __attribute__((tls_model("initial-exec")));
 struct race_thread *race_threads;
 
 static struct race_thread *free_threads;
-static uint32_t threads_lock;
+static __thread bool forking __attribute__((tls_model("initial-exec"))); /* this thread holds all lists */
+struct race_list_lock race_list_locks[RACE_LISTS];
 
 /* What a thread knew when it created another, or ended: for the one, or for who joins it; by thread id. */
 struct handover {
@@ -52,20 +54,20 @@ bool race_start(void)
 
 static struct race_thread *thread_room(void)
 {
-	race_spin_lock(&threads_lock);
+	race_list_lock(RACE_LIST_THREADS);
 	struct race_thread *t = free_threads;
 	if (t)
 		free_threads = t->next_free;
-	race_spin_unlock(&threads_lock);
+	race_list_unlock(RACE_LIST_THREADS);
 	if (t)
 		return t;
 	t = shim_region_map(sizeof *t, false);
 	if (!t || !(t->frames = shim_region_map(RACE_FRAMES_MAX * sizeof *t->frames, false)))
 		return NULL;
-	race_spin_lock(&threads_lock);
+	race_list_lock(RACE_LIST_THREADS);
 	t->next_all = race_threads;
 	__atomic_store_n(&race_threads, t, __ATOMIC_RELEASE);
-	race_spin_unlock(&threads_lock);
+	race_list_unlock(RACE_LIST_THREADS);
 	return t;
 }
 
@@ -73,7 +75,7 @@ static void forget_past(struct race_thread *t)
 {
 	struct race_thread *all = t->next_all;
 	struct race_frame *frames = t->frames;
-	*t = (struct race_thread){.next_all = all, .frames = frames};
+	*t = (struct race_thread){.next_all = all, .frames = frames, .worn = t->worn};
 	t->clock.era = t->must.era = t->to_acquire.era = t->to_release.era = race_era;
 }
 
@@ -85,6 +87,8 @@ struct race_thread *race_thread_new(uint32_t id)
 	if (t) {
 		forget_past(t);
 		t->id = id;
+	} else {
+		race_give_up();
 	}
 	return t;
 }
@@ -94,10 +98,21 @@ void race_thread_free(struct race_thread *t)
 	race_trace_end(t);
 	race_slot_leave(t);
 	__atomic_store_n(&t->live, false, __ATOMIC_RELEASE);
-	race_spin_lock(&threads_lock);
+	race_list_lock(RACE_LIST_THREADS);
 	t->next_free = free_threads;
 	free_threads = t;
-	race_spin_unlock(&threads_lock);
+	race_list_unlock(RACE_LIST_THREADS);
+}
+
+/* The first thread's is the kernel's and grows; for more, libc would read a file. */
+static void first_stack(struct race_thread *t)
+{
+	struct rlimit limit;
+	size_t bytes = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < FIRST_STACK_MOST
+	                   ? limit.rlim_cur
+	                   : FIRST_STACK_MOST;
+	t->stack_end = shim_self.stack_top;
+	t->stack_start = t->stack_end > bytes ? t->stack_end - bytes : 0;
 }
 
 /* Its stack was another thread's, and what that did there is over. */
@@ -106,7 +121,11 @@ static void clear_stack(struct race_thread *t)
 	pthread_attr_t attributes;
 	void *start;
 	size_t bytes;
-	if ((pid_t)gettid() == getpid() || pthread_getattr_np(pthread_self(), &attributes) != 0)
+	if ((pid_t)gettid() == getpid()) {
+		first_stack(t);
+		return;
+	}
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
 		return;
 	if (pthread_attr_getstack(&attributes, &start, &bytes) == 0) {
 		t->stack_start = (uintptr_t)start;
@@ -147,12 +166,13 @@ static void hand_over(const struct race_thread *t, struct handover *to)
 
 static bool attach(struct race_hot *hot, uint32_t id)
 {
-	hot->busy = 1;
+	race_enter(hot);
 	struct race_thread *t = race_thread_new(id);
 	if (!t) {
-		hot->busy = 0;
+		race_leave(hot);
 		return false;
 	}
+	t->pointer = (uintptr_t)__builtin_thread_pointer();
 	clear_stack(t);
 	if (id < THREADS_MAX)
 		take_over(t, &begins[id]);
@@ -164,12 +184,13 @@ static bool attach(struct race_hot *hot, uint32_t id)
 	hot->thread = t;
 	hot->frame = t->frames;
 	hot->ignore = 0;
+	race_watch(hot);
 	hot->stamp = race_stamp(t->slot, t->epoch);
 	hot->exact = race_many_threads ? RACE_EXACT : 0;
 	race_trace_begin(hot);
 	race_predict_epoch(t);
 	__atomic_store_n(&t->live, true, __ATOMIC_RELEASE);
-	hot->busy = 0;
+	race_leave(hot);
 	return true;
 }
 
@@ -191,7 +212,7 @@ static struct race_hot *enter(void)
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy || hot->ignore & RACE_IGNORE_SYNC)
 		return NULL;
-	hot->busy = 1;
+	race_enter(hot);
 	return hot;
 }
 
@@ -208,7 +229,7 @@ void shim_race_create_now(uint32_t id)
 	__atomic_store_n(&race_many_threads, true, __ATOMIC_RELAXED);
 	hot->exact = RACE_EXACT;
 	race_epoch_next(hot);
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 void shim_race_begin_now(uint32_t id)
@@ -235,7 +256,7 @@ void shim_race_end_now(uint32_t id)
 	if (!hot->stamp || hot->busy)
 		return;
 	struct race_thread *t = hot->thread;
-	hot->busy = 1;
+	race_enter(hot);
 	if (id < THREADS_MAX && !is_detached()) {
 		race_clock_refresh(&t->clock);
 		race_clock_refresh(&t->must);
@@ -245,7 +266,7 @@ void shim_race_end_now(uint32_t id)
 	hot->gone = true;
 	race_thread_free(t);
 	hot->thread = NULL;
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 void shim_race_joined_now(uint32_t id)
@@ -255,7 +276,30 @@ void shim_race_joined_now(uint32_t id)
 		return;
 	if (id && id < THREADS_MAX)
 		take_over(hot->thread, &ends[id]);
-	hot->busy = 0;
+	race_leave(hot);
+}
+
+/* A handler that forks while its thread is in the engine, which only one for a fault does, has its locks
+ * already. */
+void shim_race_forking_now(void)
+{
+	struct race_hot *hot = &race_hot;
+	if (hot->busy)
+		return;
+	race_enter(hot);
+	for (int list = 0; list < RACE_LISTS; list++)
+		race_list_lock((enum race_list)list);
+	forking = true;
+}
+
+void shim_race_has_forked_now(void)
+{
+	if (!forking)
+		return;
+	forking = false;
+	for (int list = RACE_LISTS; list-- > 0;)
+		race_list_unlock((enum race_list)list);
+	race_leave(&race_hot);
 }
 
 /* The child of a fork has the one thread, under another id: what others did here, they did in another
@@ -263,14 +307,16 @@ void shim_race_joined_now(uint32_t id)
 void shim_race_forked_now(void)
 {
 	struct race_hot *hot = &race_hot;
-	if (!hot->stamp)
-		return;
 	struct race_thread *t = hot->thread;
-	threads_lock = 0;
-	race_slot_forked();
+	for (int list = 0; list < RACE_LISTS; list++)
+		race_list_locks[list].word = 0;
 	race_sync_forked();
-	race_trace_forked();
 	race_report_forked();
+	forking = false;
+	if (!hot->stamp) {
+		race_leave(hot);
+		return;
+	}
 	for (struct race_thread *other = race_threads; other; other = other->next_all)
 		if (other != t && other->live) {
 			race_clock_join(&t->clock, &other->clock);
@@ -283,6 +329,8 @@ void shim_race_forked_now(void)
 		}
 	race_learned(t);
 	t->id = shim_self.id;
+	race_signal_is_parents(hot);
+	race_leave(hot);
 }
 
 /* ---- what the hooks report ---- */
@@ -297,7 +345,7 @@ void shim_race_acquire_now(const void *object, bool must)
 		race_sync_acquire(hot->thread, sync, must);
 		race_sync_unlock(sync);
 	}
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 void shim_race_release_now(const void *object, enum shim_race_sync how, bool must)
@@ -310,7 +358,7 @@ void shim_race_release_now(const void *object, enum shim_race_sync how, bool mus
 		race_sync_release(hot, sync, how, must);
 		race_sync_unlock(sync);
 	}
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
@@ -322,7 +370,7 @@ void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
 	shim_race_acquire_now(lock, false);
 	if (race_is_rwlock(how) && !(how & SHIM_HOW_SHARED))
 		shim_race_acquire_now(race_readers_of(lock), false);
-	hot->busy = 1;
+	race_enter(hot);
 	bool idle = race_epoch_idle(hot);
 	/* The event first: a part that begins here begins with what was held before it. */
 	race_trace_event2(hot, RACE_EVENT_LOCK, (uintptr_t)lock, (uint64_t)how << 32 | context);
@@ -334,7 +382,7 @@ void shim_race_lock_now(const void *lock, uint32_t how, uint32_t context)
 		else
 			race_epoch_next(hot);
 	}
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 /* Take it from the list of held locks: how it was held, or 0. */
@@ -358,9 +406,9 @@ void shim_race_unlock_now(const void *lock, uint32_t how)
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy)
 		return;
-	hot->busy = 1;
+	race_enter(hot);
 	race_trace_event(hot, RACE_EVENT_UNLOCK, (uintptr_t)lock);
-	hot->busy = 0;
+	race_leave(hot);
 	struct race_thread *t = hot->thread;
 	uint32_t held = drop_lock(t, lock), epoch = t->epoch;
 	bool changed = race_predict_lockset(t);
@@ -368,10 +416,10 @@ void shim_race_unlock_now(const void *lock, uint32_t how)
 		shim_race_release_now(race_readers_of(lock), SHIM_RACE_JOIN, false);
 	else
 		shim_race_release_now(lock, SHIM_RACE_STORE, false);
-	hot->busy = 1;
+	race_enter(hot);
 	if (changed && t->epoch == epoch)
 		race_epoch_next(hot);
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 void shim_race_forget_now(const void *object, size_t bytes)
@@ -379,7 +427,7 @@ void shim_race_forget_now(const void *object, size_t bytes)
 	struct race_hot *hot = race_self();
 	if (!hot || hot->busy)
 		return;
-	hot->busy = 1;
+	race_enter(hot);
 	for (size_t at = 0; at < bytes; at += RACE_WORD) {
 		struct race_sync *sync = race_sync_lock((uintptr_t)object + at, false);
 		if (sync) {
@@ -387,7 +435,7 @@ void shim_race_forget_now(const void *object, size_t bytes)
 			race_sync_unlock(sync);
 		}
 	}
-	hot->busy = 0;
+	race_leave(hot);
 }
 
 ABI(void, __tsan_init, (void))

@@ -4,10 +4,10 @@
 
 #include "../options.h"
 #include "../region.h"
+#include "worn.h"
 
 enum { PARTS_A_REGION = 32, OPENING_FRAMES = 256, SCRATCH_FRAMES = 4096 };
 
-static uint32_t pool_lock;
 static struct race_part *free_parts; /* of nobody */
 static struct race_part *finished, **finished_end = &finished;
 static uint32_t finished_count;
@@ -45,9 +45,9 @@ static struct race_part *part_for(struct race_thread *t)
 {
 	struct race_part *part = NULL;
 	if (t->part_count < shim_options.race_history || t->part_count < 2) {
-		race_spin_lock(&pool_lock);
+		race_list_lock(RACE_LIST_PARTS);
 		part = part_new();
-		race_spin_unlock(&pool_lock);
+		race_list_unlock(RACE_LIST_PARTS);
 	}
 	if (part) {
 		t->part_count++;
@@ -64,6 +64,8 @@ static struct race_part *part_for(struct race_thread *t)
 static void open_part(struct race_hot *hot, struct race_part *part)
 {
 	struct race_thread *t = hot->thread;
+	if (part->serial)
+		race_worn_keep(t, part);
 	__atomic_store_n(&part->serial, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	__builtin_memset(part->words, 0, sizeof part->words);
@@ -86,14 +88,12 @@ static void open_part(struct race_hot *hot, struct race_part *part)
 	hot->traced_pc = 0;
 }
 
-void race_trace_forked(void)
-{
-	pool_lock = 0;
-}
-
 void race_trace_turn(struct race_hot *hot)
 {
 	struct race_thread *t = hot->thread;
+	bool alone = !hot->busy; /* from an access: that is not the engine yet */
+	if (alone)
+		race_enter(hot);
 	if (t->parts)
 		__atomic_store_n(&t->parts->last, hot->stamp, __ATOMIC_RELAXED);
 	struct race_part *part = part_for(t);
@@ -101,6 +101,8 @@ void race_trace_turn(struct race_hot *hot)
 		open_part(hot, part);
 	else
 		hot->trace = t->parts->words; /* no memory: what is there is overwritten */
+	if (alone)
+		race_leave(hot);
 }
 
 void race_trace_begin(struct race_hot *hot)
@@ -114,7 +116,7 @@ void race_trace_begin(struct race_hot *hot)
 
 void race_trace_end(struct race_thread *t)
 {
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_PARTS);
 	/* Oldest first, so that they are used again in that order. */
 	struct race_part *reversed = NULL;
 	for (struct race_part *part = t->parts, *older; part; part = older) {
@@ -131,7 +133,7 @@ void race_trace_end(struct race_thread *t)
 		finished_count++;
 	}
 	t->parts = NULL;
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_PARTS);
 }
 
 /* ---- reading ---- */
@@ -175,6 +177,7 @@ static void take(struct replay *r, uintptr_t address, size_t bytes, uint32_t kin
 	for (uint32_t i = r->depth;
 	     i-- > 0 && past->frame_count < sizeof past->frames / sizeof *past->frames;)
 		past->frames[past->frame_count++] = r->stack[i];
+	past->forgotten = false;
 	past->truncated = r->cut || past->frame_count <= r->depth;
 	past->lock_count = r->lock_count;
 	__builtin_memcpy(past->locks, r->locks, r->lock_count * sizeof *r->locks);
@@ -291,9 +294,9 @@ bool race_trace_find(race_cell cell, uintptr_t address, struct race_past *past)
 			if (replay_part(&r, part))
 				return true;
 	bool found = false;
-	race_spin_lock(&pool_lock);
+	race_list_lock(RACE_LIST_PARTS);
 	for (struct race_part *part = finished; part && !found; part = part->newer_free)
 		found = replay_part(&r, part);
-	race_spin_unlock(&pool_lock);
+	race_list_unlock(RACE_LIST_PARTS);
 	return found;
 }

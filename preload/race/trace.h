@@ -117,6 +117,7 @@ struct race_past {
 	uintptr_t frames[128]; /* innermost first: the access itself, then return addresses */
 	uint32_t frame_count;
 	bool truncated;
+	bool forgotten; /* the place is all that is known (worn.h) */
 	struct race_lock locks[RACE_LOCKS_MAX];
 	uint32_t lock_count;
 };

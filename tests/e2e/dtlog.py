@@ -8,7 +8,7 @@ import random
 import struct
 
 MAGIC = b"DTFACTS\n"
-VERSION = 1
+VERSION = 2
 BYTE_ORDER = 0x01020304
 HEADER_BYTES = 4096
 

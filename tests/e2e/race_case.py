@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 
 from detect_case import DETECT, DetectCase
@@ -21,18 +22,8 @@ HEAD = """
 #include <unistd.h>
 #include <sched.h>
 #include <detect/annotate.h>
-/* A step that no detector sees: made of atomics that are not instrumented. */
-static int steps;
-__attribute__((no_sanitize("thread"), noinline)) static void step(int n)
-{
-	int seen;
-	do {
-		__asm__ volatile("movl %1, %0" : "=r"(seen) : "m"(steps) : "memory");
-		if (seen != n)
-			sched_yield();
-	} while (seen != n);
-	__asm__ volatile("lock incl %0" : "+m"(steps) : : "memory");
-}
+"""
+HEAD += (pathlib.Path(__file__).parent / "programs/unseen.h").read_text() + """
 static void run(void *(*a)(void *), void *(*b)(void *))
 {
 	pthread_t t[2];

@@ -102,8 +102,9 @@ class BadLogs(DetectCase):
         self.assert_line(self.detect("report", "cut"), 2, "cut off inside its header")
 
     def test_other_version(self):
-        self.write("new", dtlog.inversion().bytes(version=7))
-        self.assert_line(self.detect("report", "new"), 2, "version 7", "version 1")
+        for version in (dtlog.VERSION - 1, 7):
+            self.write("other", dtlog.inversion().bytes(version=version))
+            self.assert_line(self.detect("report", "other"), 2, f"version {version}", f"version {dtlog.VERSION}")
 
     def test_other_byte_order(self):
         self.write("big", dtlog.inversion(dtlog.Log(order=">")).bytes())

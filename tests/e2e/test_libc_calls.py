@@ -192,6 +192,10 @@ row("strpbrk", "(void)!strpbrk(z->a, \",.\")", "W(z->a[5])", "W(z->a[6])")
 row("strspn", "(void)!strspn(z->a, \"hel\")", "W(z->a[4])", "W(z->a[5])")
 row("strcspn", "(void)!strcspn(z->a, \",.\")", "W(z->a[5])", "W(z->a[6])")
 row("strtok", "strtok(z->a, \",\")", "W(z->a[4])", "W(z->a[6])")
+row("strtok", "strtok(z->a, \",\")", "R(z->a[5])", "R(z->a[4]); W(z->a[6])")
+row("strtok", "strtok(z->a, \"l\"); strtok(NULL, \"l\")", "R(z->a[10])", "R(z->a[9]); R(z->a[3]); W(z->a[11])")
+row("strtok", "strtok(z->a, \"l\"); strtok(NULL, \"l\"); strtok(NULL, \"l\")", "W(z->a[12])", "R(z->a[12]); W(z->a[13])")
+row("strtok", "strtok(z->a, \"hello, world\")", "W(z->a[12])", "R(z->a[12]); W(z->a[13])")
 row("strtok_r", "char *s; strtok_r(z->a, \",\", &s)", "R(z->a[5])", "R(z->a[4]); W(z->a[6])")
 row("strtok_r", "char *s; strtok_r(z->a, \",\", &s)", "W(z->a[4])", "W(z->a[6])")
 row("strtok_r", "strtok_r(z->a, \",\", &z->p)", "R(z->p)", "R(z->gap)")
@@ -574,7 +578,7 @@ int main(void) { pthread_t t; pthread_create(&t, NULL, a, NULL); pthread_join(t,
 
     def test_scanning_gives_what_libc_gives(self):
         """Also where the format is no format, has no end, asks for the impossible or numbers what is not there."""
-        forms = ["%d%", "%[", "%[^", "%]", "%y", "%lc%y", "%s%n", "%99999999999999999999s", "%2147483647c", "%2$d%1$d",
+        forms = ["%d%", "%[", "%[^", "%]", "%y", "%lc%y", "%s%n", "%99999999999999999999s", "%2147483647c", "%0$d", "%2$d%1$d",
                  "%*", "%l", "%mc", "%ms%m[a]", "%a", "%hhhhd", "%d%d%d%d", "x%n", "%*s%n", "% d", "%'d", "%Id"]
         body = "".join(f'try("{text}", "{form}");\n' for form in forms for text in ("", "12 ab 3", "ab", "x"))
         text = HEAD + """

@@ -202,6 +202,43 @@ class Reports(RaceCase):
         self.assertEqual(race["memory"]["block_size"], 100)
         self.assertIn("make", [frame["function"] for frame in race["memory"]["allocated_at"]])
 
+    def test_the_program_s_frames_of_an_allocation_by_a_library(self):
+        """operator new, containers and strdup call malloc for the program: its own line is said, not only theirs."""
+        ways = {
+            "new": ("new int[25]", "delete[] static_cast<int *>(p)"),
+            "aligned-new": ("new Wide", "delete static_cast<Wide *>(p)"),
+            "container": ("&(*new std::vector<int>(100))[0]", "(void)p"),
+            "string": ("&(*new std::string(100, 'x'))[0]", "(void)p"),
+            "strdup": ("strdup(\"a string that is long enough to be written to\")", "free(p)"),
+        }
+        for compiler in COMPILERS:
+            for name, (make, drop) in ways.items():
+                text = two(f"""
+#include <string>
+#include <vector>
+struct alignas(64) Wide {{ int v[16]; }};
+static void *p;
+__attribute__((noinline)) static void make(void) {{ p = {make}; }}
+__attribute__((noinline)) static void drop(void) {{ {drop}; }}
+__attribute__((constructor)) static void init(void) {{ make(); }}
+""", "step(0); static_cast<int *>(p)[1] = 1; step(1);", "step(2); static_cast<int *>(p)[1] = 2; step(3);")
+                text = text.replace("#include <stdatomic.h>\n", "").replace("#include <threads.h>\n", "")
+                text = text.replace("return 0; }", "drop(); return 0; }")
+                with self.subTest(compiler=compiler, name=name):
+                    _, (race,) = self.findings(self.build(name, text, compiler, command="c++"))
+                    self.assertEqual(race["memory"]["place"], "heap")
+                    names = [frame["function"] for frame in race["memory"]["allocated_at"]]
+                    self.assertIn("make", [n.split("(")[0] for n in names if n], names)
+
+    def test_the_program_s_line_of_a_delete(self):
+        text = two("static int *p = new int[10];", "step(0); delete[] p; step(1);", "step(2); p[1] = 2;")
+        text = text.replace("#include <stdatomic.h>\n", "").replace("#include <threads.h>\n", "")
+        for compiler in COMPILERS:
+            _, races = self.findings(self.build("deleted", text, compiler, command="c++"))
+            self.assertEqual([race["rule"] for race in races], ["use-after-free-race"])
+            (free,) = [e for e in races[0]["events"] if e["what"] == "free"]
+            self.assertTrue(free["stack"][0]["function"].startswith("a"), free["stack"])
+
     def test_without_detect_run_too(self):
         program = self.build("alone", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
         done = subprocess.run([program], stderr=subprocess.PIPE, timeout=60)
@@ -290,6 +327,163 @@ int main(int argc, char **argv)
         for compiler in COMPILERS:
             program = self.build("cxx", text, compiler, command="c++")
             self.assertEqual(self.findings(program, status=0)[1], [])
+
+
+class Names(RaceCase):
+    """What a report says of the memory, the places, the threads and the locks: by each compiler, at each level."""
+
+    TEXT = """
+#include <pthread.h>
+struct pair { int a, b; };
+struct stats { long hits; struct { int errors, count; struct pair p[3]; } inner; };
+struct stats stats, *heap, *of_thread, *of_main;
+int table[10];
+static atomic_int flag;
+static _Thread_local int mine;
+static int *theirs;
+static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER, n = PTHREAD_MUTEX_INITIALIZER;
+__attribute__((noinline)) static void keep(void *p) { __asm__ volatile("" : : "r"(p) : "memory"); }
+__attribute__((noinline)) static void count_calls(void) { static long calls; calls++; keep(&calls); }
+__attribute__((noinline)) static struct stats *make(void) { return calloc(1, sizeof(struct stats)); }
+__attribute__((noinline)) static void all(bool second)
+{
+	stats.inner.p[1].b++;
+	table[7]++;
+	heap->inner.count++;
+	of_thread->inner.errors++;
+	of_main->hits++;
+	*theirs = 1;
+	count_calls();
+	if (second) atomic_store(&flag, 1); else *(volatile int *)&flag = 2;
+	keep(&flag);
+}
+static void *first(void *x)
+{
+	struct stats other, local; /* as they are: what writes them here would race, too */
+	of_thread = &local;
+	theirs = &mine;
+	keep(&other);
+	step(0);
+	pthread_mutex_lock(&m); all(false); pthread_mutex_unlock(&m);
+	step(1); step(4);
+	return x;
+}
+static void *second(void *x) { step(2); pthread_mutex_lock(&n); all(true); pthread_mutex_unlock(&n); step(3); return x; }
+__attribute__((noinline)) static void start(pthread_t t[2])
+{
+	pthread_create(&t[0], NULL, first, NULL);
+	pthread_setname_np(t[0], "one");
+	pthread_create(&t[1], NULL, second, NULL);
+}
+int main(void)
+{
+	struct stats own = {0};
+	pthread_t t[2];
+	heap = make();
+	of_main = &own;
+	start(t);
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+	return 0;
+}
+"""
+    # name: place
+    WANTED = {
+        "stats.inner.p[1].b": "global", "table[7]": "global", "stats.inner.count": "heap",
+        "local.inner.errors (local in first)": "stack", "own.hits (local in main)": "stack",
+        "mine": "thread-local", "calls (static in count_calls)": "global", "flag": "global",
+    }
+
+    def test_each_by_each_compiler(self):
+        for compiler in COMPILERS:
+            for level in ("-O0", "-O1", "-O2"):
+                with self.subTest(compiler=compiler, level=level):
+                    self.check(compiler, level)
+
+    def check(self, compiler, level):
+        program = self.build("names", HEAD + self.TEXT, compiler, flags=(level,))
+        _, races = self.findings(program)
+        by_name = {race["memory"]["name"]: race for race in races}
+        # The pointers themselves are written while the other thread runs already.
+        self.assertEqual({name: by_name[name]["memory"]["place"] for name in by_name if name not in ("of_thread", "theirs")},
+                         self.WANTED)
+        self.assertEqual(len({race["fingerprint"] for race in races}), len(races))
+        for name in self.WANTED:
+            self.check_sides(by_name[name], name)
+        self.assertIn("make", [frame["function"] for frame in by_name["stats.inner.count"]["memory"]["allocated_at"]])
+        owner = next(t for t in by_name["mine"]["threads"] if t["name"] == "one")
+        self.assertIn("one", by_name["mine"]["memory"]["origin"], owner)
+        self.assertIn("one is atomic, the other is not", by_name["flag"]["message"])
+        self.assertEqual(sorted(e["what"] for e in by_name["flag"]["events"] if e["what"].startswith(("atomic", "write", "read"))),
+                         ["atomic-write", "write"])
+
+    def check_sides(self, race, name):
+        """Each access: function, line and column of it and of its caller, the lock that it held and where that was acquired."""
+        threads = {t["id"]: t for t in race["threads"]}
+        locks = {lock["id"]: lock["name"] for lock in race["locks"]}
+        accesses = [e for e in race["events"] if e["what"] in ("read", "write", "atomic-write")]
+        self.assertEqual(len(accesses), 2)
+        held = {}
+        for access in accesses:
+            functions = [frame["function"] for frame in access["stack"]]
+            start = threads[access["thread"]]["start"]
+            self.assertEqual(functions[:3] if functions[0] == "count_calls" else functions[:2],
+                             ["count_calls", "all", start] if functions[0] == "count_calls" else ["all", start], name)
+            for frame in access["stack"][:2]:
+                self.assertTrue(frame["line"] and frame["column"], frame)
+            self.assertEqual([f["function"] for f in threads[access["thread"]]["created_at"]][:2], ["start", "main"])
+            held[start] = [locks[at] for at in access["holding"]]
+            acquired = [e for e in race["events"] if e["what"] == "hold" and e["thread"] == access["thread"]]
+            self.assertEqual([e["stack"][0]["function"] for e in acquired], [start])
+            self.assertTrue(acquired[0]["stack"][0]["line"])
+        self.assertEqual(held, {"first": ["m"], "second": ["n"]})
+
+    MUCH = ("static long much[1 << 18]; __attribute__((noinline)) static void work(void) { for (int i = 0; i < 1 << 18; i++) much[i]++; }"
+            "static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER; long total;"
+            "__attribute__((noinline)) static void add(void) { total++; __asm__ volatile(\"\"); }")
+
+    def test_lost_history_is_said_and_the_place_is_named_still(self):
+        """The first thread's accesses since are many times its history."""
+        text = two(self.MUCH, "step(0); pthread_mutex_lock(&m); add(); pthread_mutex_unlock(&m); work(); step(1);", "step(2); add();")
+        for compiler in COMPILERS:
+            program = self.build("lost", text, compiler)
+            for history, lost in (("2", True), ("16", True), ("200", False)):
+                with self.subTest(compiler=compiler, history=history):
+                    _, (race,) = self.findings(program, f"race_history={history}")
+                    old = race["events"][-1]
+                    self.assertEqual(old.get("forgotten", False), lost)
+                    self.assertEqual([f["function"] for f in old["stack"]][:2], ["add"] if lost else ["add", "a"])
+                    self.assertTrue(old["stack"][0]["line"] and old["stack"][0]["column"])
+                    self.assertEqual(len(old["holding"]), 0 if lost else 1)
+                    self.assertEqual([t["start"] for t in race["threads"] if t["id"] == old["thread"]], ["a"])
+            report = self.detect("run", "--", program, env={"DETECT_OPTIONS": "race_history=2"}).stderr.decode()
+            self.assertIn("holding what is no longer known, here:", report)
+            self.assertIn("older than what is kept", report)
+
+    def test_lost_history_is_not_guessed(self):
+        """Two places may have left the cell: neither is named."""
+        text = two(self.MUCH + "long row[3]; __attribute__((noinline)) static void set(int i) { row[i] = i; __asm__ volatile(\"\"); }"
+                   "__attribute__((noinline)) static void set_too(int i) { row[i] = i; __asm__ volatile(\"\"); }"
+                   "static void between(void) { pthread_mutex_lock(&m); pthread_mutex_unlock(&m); }",
+                   "step(0); set(0); between(); set_too(1); between(); set(2); work(); step(1);", "step(2); row[1] = 5;")
+        program = self.build("either", text)
+        _, (race,) = self.findings(program, "race_history=2")
+        old = race["events"][-1]
+        self.assertEqual((old["stack"], old["forgotten"]), ([], True))
+        report = self.detect("run", "--", program, env={"DETECT_OPTIONS": "race_history=2"}).stderr.decode()
+        self.assertIn("Another thread", report)
+        self.assertIn("(no stack was kept)", report)
+
+    def test_elements_of_an_array_are_one_bug(self):
+        """Which element it was is chance: the fingerprint is the same, and another array's is not."""
+        seen = set()
+        for element in (3, 5):
+            text = two("int table[10], others[10]; static volatile int n = %d;" % element, "step(0); table[n]++; others[n]++; step(1);",
+                       "step(2); table[n]++; others[n]++; step(3);")
+            _, races = self.findings(self.build(f"elements{element}", text))
+            self.assertEqual({race["memory"]["name"] for race in races}, {f"table[{element}]", f"others[{element}]"})
+            seen |= {race["fingerprint"] for race in races}
+        self.assertEqual(len(seen), 2)
 
 
 class Driver(RaceCase):

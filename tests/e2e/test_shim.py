@@ -10,6 +10,7 @@ import time
 import unittest
 
 import test_race_kernel
+import test_race_storms
 from detect_e2e import (DETECT, PRELOAD, PROGRAMS, ShimCase, acting_threads, brief, cycle, line_of, lines_in,
                         lock_names, run_bare, run_detect)
 
@@ -188,6 +189,13 @@ class ConditionVariables(ShimCase):
             self.assertEqual(found, [("wait-while-holding", "warning")])
             self.assertIn("outer", lock_names(run.report["findings"][0]))
         self.assert_clean("cond", "wait-while-holding-unneeded")
+
+    def test_waiting_for_a_unit_under_the_lock_that_it_is_posted_under(self):
+        for case, level, reason in (("posted-under", "note", "posted-under"), ("posted-after-too", "warning", None)):
+            with self.subTest(case=case):
+                (finding,) = self.run_case("cond", case).report["findings"]
+                self.assertEqual((finding["rule"], finding["level"]), ("wait-while-holding", level))
+                self.assertIn(reason or "", str(finding["reason"]))
 
 
 class Names(ShimCase):
@@ -484,6 +492,7 @@ class WrapperCoverage(ShimCase):
         covered = {symbol for symbol, _, _ in self.cases()}
         covered |= {line.split()[0] for line in children.decode().splitlines()} - {"any"}
         covered |= {name for name in test_race_kernel.ORDERS if "-" not in name}
+        covered |= test_race_storms.HOOKS
         # What instrumented code calls is no wrapper, and is in test_races.py; the guards are in LocalStatics.
         runtime = {s for s in self.exported()
                    if s.startswith("__tsan_") or "Annotate" in s

@@ -112,6 +112,8 @@ struct dt_race_fact {
 	enum dt_lock_place place;
 	uint64_t time_ns, address, bytes, block, block_bytes;
 	uint32_t alloc_stack, alloc_thread, owner, owner_frame;
+	int32_t owner_offset;
+	uint32_t owner_frame_bytes;
 	uint32_t order;
 	const struct dt_race_part *parts;
 	uint32_t part_count;

@@ -24,6 +24,7 @@ enum dt_reason {
 	DT_REASON_OTHER_WAKER,   /* another thread signals without needing the lock */
 	DT_REASON_WORD_GIVEN,    /* the other signals before it takes the lock, or under it */
 	DT_REASON_APART,         /* demotes: it signals in another part of the program than where it takes the lock */
+	DT_REASON_POSTED_UNDER,  /* demotes: a semaphore's units are posted under the lock only */
 	DT_REASON_DEADLOCKED,    /* the state became an actual deadlock, which is reported */
 	DT_REASONS
 };
@@ -105,6 +106,7 @@ struct dt_event {
 	enum dt_mode mode;
 	enum dt_wait wait;
 	uint64_t address, bytes;   /* of an access */
+	bool forgotten;            /* an access of which the place is known at most, and not what was held */
 	uint32_t *holding;         /* lock ids, outermost first */
 	uint32_t holding_count;
 };
@@ -117,6 +119,8 @@ struct dt_memory {
 	uint64_t block, block_bytes;          /* heap */
 	uint32_t alloc_stack, alloc_thread;
 	uint32_t owner, owner_frame;          /* stack: whose, and a stack whose innermost frame has it */
+	int32_t owner_offset;                 /* as in struct dt_rec_race */
+	uint32_t owner_frame_bytes;
 	uint32_t order;                       /* record number, for dt_facts_module_at */
 };
 

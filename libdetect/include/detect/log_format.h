@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define DT_LOG_MAGIC "DTFACTS\n" /* 8 bytes, no terminator in the file */
-#define DT_LOG_VERSION 1u
+#define DT_LOG_VERSION 2u
 #define DT_LOG_BYTE_ORDER 0x01020304u /* reads as 0x04030201 on the other kind of machine */
 #define DT_LOG_HEADER_BYTES 4096u
 #define DT_LOG_SUFFIX ".dtlog" /* file name: detect-<pid>-<n>.dtlog */
@@ -64,6 +64,9 @@ enum dt_counter {
 	DT_COUNT_SLOTS_LOST,     /* threads without a slot on the board: too many at once */
 	DT_COUNT_STATES_LOST,    /* times that what threads held of counted semaphores found no room */
 	DT_COUNT_SHARED_LOST,    /* locks in shared memory that DT_REC_SHARED was not written for: too many */
+	DT_COUNT_SHARED_SLOTS,   /* times that a thread shared its slot of the race runtime with another */
+	DT_COUNT_UNWATCHED,      /* times that a thread found none, so that its accesses were not watched */
+	DT_COUNT_RACES_STOPPED,  /* 1: no data race was told any more, since an order could not be kept */
 	DT_COUNTERS
 };
 
@@ -98,7 +101,7 @@ enum dt_rec_type {
 	DT_REC_SHARED,      /* struct dt_rec_shared */
 	DT_REC_FORK,        /* struct dt_rec_kin: what `segment` ended with */
 	DT_REC_REAP,        /* struct dt_rec_kin: what `segment` began with */
-	DT_REC_RACE,          /* struct dt_rec_race; then `count` struct dt_race_part */
+	DT_REC_RACE,        /* struct dt_rec_race; then `count` struct dt_race_part */
 	DT_REC_UNITS,       /* struct dt_rec_units */
 	DT_REC_STATE,       /* struct dt_rec_state; then `count` struct dt_state_part */
 	DT_REC_TYPES
@@ -184,7 +187,15 @@ enum dt_lock_flag {
 	DT_LOCK_CLASS = 128,        /* not one object: any lock made at that place (over the budget) */
 };
 
-enum dt_lock_place { DT_PLACE_UNKNOWN, DT_PLACE_GLOBAL, DT_PLACE_HEAP, DT_PLACE_STACK, DT_PLACE_SHARED };
+/* The last is of memory that is no lock. */
+enum dt_lock_place {
+	DT_PLACE_UNKNOWN,
+	DT_PLACE_GLOBAL,
+	DT_PLACE_HEAP,
+	DT_PLACE_STACK,
+	DT_PLACE_SHARED,
+	DT_PLACE_THREAD_LOCAL
+};
 
 /* One object, not one address: the same address after destroy, free or munmap is another lock. */
 struct dt_rec_lock {
@@ -233,8 +244,9 @@ struct dt_rec_acq {
 	    open_signals; /* ACQUIRE: id of the set of signals whose handlers could interrupt here; 0: none */
 };
 
-/* A state that was reached: what several threads held at one moment. The parts of a thread follow each other: its
- * acquisitions of semaphores with more than one unit, outermost first, the one it made last, and what it has declared. */
+/* A state that was reached: what several threads held at one moment. The parts of a thread follow each other:
+ * its acquisitions of semaphores with more than one unit, outermost first, the one it made last, and what it
+ * has declared. */
 struct dt_state_part {
 	uint32_t thread;
 	uint32_t acq;   /* 0: it has declared that it takes at most `units` of `lock` at once */
@@ -248,7 +260,8 @@ struct dt_rec_state {
 	/* struct dt_state_part parts[count]; */
 };
 
-/* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that one. */
+/* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that
+ * one. */
 struct dt_rec_units {
 	struct dt_rec head;
 	uint32_t acq, units;
@@ -270,8 +283,8 @@ struct dt_rec_shared {
 	uint64_t device, inode, offset; /* of the mapped file; memory without a name has an inode too */
 };
 
-/* Must-happen-before between processes. FORK: `segment` happens before all that process `pid` does from `time_ns`
- * on. REAP: all that it did up to then happens before `segment`. */
+/* Must-happen-before between processes. FORK: `segment` happens before all that process `pid` does from
+ * `time_ns` on. REAP: all that it did up to then happens before `segment`. */
 struct dt_rec_kin {
 	struct dt_rec head;
 	uint32_t segment;
@@ -377,24 +390,31 @@ struct dt_rec_interval {
 
 /* Two accesses to the same memory that nothing orders. */
 enum dt_race {
-	DT_RACE_DATA = 1,        /* not ordered in this run */
-	DT_RACE_PREDICTED,       /* ordered in this run, but only by who took a lock first */
-	DT_RACE_USE_AFTER_FREE,  /* one of the two gave the block back */
+	DT_RACE_DATA = 1,       /* not ordered in this run */
+	DT_RACE_PREDICTED,      /* ordered in this run, but only by who took a lock first */
+	DT_RACE_USE_AFTER_FREE, /* one of the two gave the block back */
 	DT_RACES
 };
 
 enum dt_race_what {
-	DT_RACE_READ = 1, DT_RACE_WRITE, DT_RACE_ATOMIC_READ, DT_RACE_ATOMIC_WRITE,
+	DT_RACE_READ = 1,
+	DT_RACE_WRITE,
+	DT_RACE_ATOMIC_READ,
+	DT_RACE_ATOMIC_WRITE,
 	DT_RACE_FREE,
-	DT_RACE_HELD,            /* `lock`, acquired at `stack`, is held at the access that follows */
+	DT_RACE_HELD, /* `lock`, acquired at `stack`, is held at the access that follows */
 	DT_RACE_WHATS
 };
 
+/* Of an access: older than the thread's history. Of its stack there is the innermost frame at most, and what was held
+ * is not known. */
+enum { DT_RACE_PART_FORGOTTEN = 1 };
+
 /* Parts: for each of the two accesses, the later one first, what was held, then the access. */
 struct dt_race_part {
-	uint8_t what, mode;      /* enum dt_race_what, enum dt_mode */
-	uint16_t zero;
-	uint32_t thread, stack;  /* stack 0: the access is older than what is kept */
+	uint8_t what, mode; /* enum dt_race_what, enum dt_mode */
+	uint16_t flags;     /* DT_RACE_PART_FORGOTTEN */
+	uint32_t thread, stack; /* stack 0: the access is older than what is kept */
 	uint32_t lock;
 	uint64_t address;
 	uint64_t bytes;
@@ -402,17 +422,22 @@ struct dt_race_part {
 
 struct dt_rec_race {
 	struct dt_rec head;
-	uint16_t race;           /* enum dt_race */
-	uint16_t count;          /* parts */
-	uint8_t place, zero;     /* enum dt_lock_place: of the memory */
+	uint16_t race;       /* enum dt_race */
+	uint16_t count;      /* parts */
+	uint8_t place, zero; /* enum dt_lock_place: of the memory */
 	uint16_t zero2;
 	uint64_t time_ns;
-	uint64_t address;        /* where the two meet */
+	uint64_t address; /* where the two meet */
 	uint64_t bytes;
-	uint64_t block, block_bytes;  /* heap: its allocation */
+	uint64_t block, block_bytes; /* heap: its allocation */
 	uint32_t alloc_stack, alloc_thread;
-	uint32_t owner;          /* place stack: whose stack */
-	uint32_t owner_frame;    /* place stack: a stack whose innermost frame has the variable; 0: not known */
+	uint32_t owner;       /* place stack, thread-local: whose */
+	uint32_t owner_frame; /* place stack: a stack whose innermost frame has the variable; 0: not known */
+	/* place stack, with owner_frame: where the address lies from the frame's CFA, and how far below that the stack
+	 * pointer is at the call. Thread-local: where it lies in the program's block of such variables, and `block` is
+	 * an address in the program; block 0: in a library's. */
+	int32_t owner_offset;
+	uint32_t owner_frame_bytes;
 	/* struct dt_race_part parts[count]; */
 };
 

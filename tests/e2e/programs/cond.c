@@ -1,4 +1,6 @@
 /* Condition variables: the mutex is free while waiting and held again after it, however the wait ends. */
+#include <semaphore.h>
+#include <stdbool.h>
 #include <errno.h>
 #include <time.h>
 
@@ -170,6 +172,45 @@ static void wait_while_holding_unneeded(void)
 	leave_waiting(signal_first_without_outer);
 }
 
+/* A unit that is posted under a lock, and waited for under it: libuv's test semaphore_1, where a flag that
+ * the lock guards says that the unit is there. Or posted once more when the lock is given back. */
+static sem_t unit;
+static bool is_posted;
+
+static void post_under_outer(void)
+{
+	pthread_mutex_lock(&outer);
+	sem_post(&unit);
+	is_posted = true;
+	pthread_mutex_unlock(&outer);
+}
+
+static void post_after_outer_too(void)
+{
+	post_under_outer();
+	sem_post(&unit);
+}
+
+static void wait_for_unit_under_outer(void)
+{
+	pthread_mutex_lock(&outer);
+	CHECK(is_posted);
+	sem_wait(&unit);
+	pthread_mutex_unlock(&outer);
+}
+
+static void posted_under(void)
+{
+	CHECK(sem_init(&unit, 0, 0) == 0);
+	in_turn(post_under_outer, wait_for_unit_under_outer);
+}
+
+static void posted_after_too(void)
+{
+	CHECK(sem_init(&unit, 0, 0) == 0);
+	in_turn(post_after_outer_too, wait_for_unit_under_outer);
+}
+
 /* Waits that end by time. */
 static struct timespec now(clockid_t clock)
 {
@@ -334,6 +375,7 @@ static void cancelled_under_unlocked(void)
 CASES({"held-after-wait", held_after_wait}, {"free-after-unlock", free_after_unlock},
       {"retaken-under-other", retaken_under_other}, {"wait-while-holding", wait_while_holding},
       {"wait-while-holding-unneeded", wait_while_holding_unneeded}, {"timed-held", timed_held},
-      {"timed-free", timed_free}, {"clock-held", clocked_held}, {"clock-free", clocked_free},
-      {"cancelled", cancelled}, {"cancelled-nested", cancelled_nested}, {"cancelled-under", cancelled_under},
+      {"posted-under", posted_under}, {"posted-after-too", posted_after_too}, {"timed-free", timed_free},
+      {"clock-held", clocked_held}, {"clock-free", clocked_free}, {"cancelled", cancelled},
+      {"cancelled-nested", cancelled_nested}, {"cancelled-under", cancelled_under},
       {"cancelled-under-unlocked", cancelled_under_unlocked})

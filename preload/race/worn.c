@@ -1,0 +1,253 @@
+/* worn.c: places by hash. A loop over much memory is one entry, so a table lasts long; when it is full, a
+ * place is forgotten for another, and from then on only an entry of a single variable is believed. */
+#include "worn.h"
+
+#include "../region.h"
+
+enum { ENTRIES = 4096, PROBES = 8, RECENT = 32, KIND_BITS = 4 };
+
+struct race_worn {
+	uintptr_t pc; /* 0: free; written last */
+	uintptr_t low, end;
+	uint32_t thread;
+	uint16_t first, last; /* epochs */
+	uint32_t era;         /* of the slots, when it was entered */
+	uint8_t slot, bytes;  /* bytes 0: of a range */
+	bool is_read, is_atomic, is_free;
+};
+
+struct race_worn_table {
+	struct race_worn entries[ENTRIES];
+	uint32_t evictions;
+};
+
+static bool is_same(const struct race_worn *a, const struct race_worn *b)
+{
+	return a->pc == b->pc && a->thread == b->thread && a->slot == b->slot && a->bytes == b->bytes &&
+	       a->is_read == b->is_read && a->is_atomic == b->is_atomic && a->is_free == b->is_free;
+}
+
+/* Its epochs are counted from the beginning since. */
+static bool is_swept(const struct race_worn *entry)
+{
+	return entry->era < race_slot_eras[entry->slot];
+}
+
+static void write_entry(struct race_worn *to, const struct race_worn *from)
+{
+	__atomic_store_n(&to->pc, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	struct race_worn entry = *from;
+	entry.pc = 0;
+	*to = entry;
+	__atomic_store_n(&to->pc, from->pc, __ATOMIC_RELEASE);
+}
+
+static void widen(struct race_worn *entry, const struct race_worn *by)
+{
+	if (by->low < entry->low)
+		entry->low = by->low;
+	if (by->end > entry->end)
+		entry->end = by->end;
+	if (by->first < entry->first)
+		entry->first = by->first;
+	if (by->last > entry->last)
+		entry->last = by->last;
+}
+
+static struct race_worn *add(struct race_worn_table *table, const struct race_worn *wanted)
+{
+	uint64_t hash = (wanted->pc * 31 + wanted->slot) * 0x9e3779b97f4a7c15u >> 40;
+	for (uint32_t i = 0; i < PROBES; i++) {
+		struct race_worn *entry = &table->entries[(hash + i) % ENTRIES];
+		if (entry->pc && is_same(entry, wanted) && !is_swept(entry)) {
+			widen(entry, wanted);
+			return entry;
+		}
+		if (!entry->pc || is_swept(entry)) {
+			write_entry(entry, wanted);
+			return entry;
+		}
+	}
+	table->evictions++;
+	struct race_worn *other = &table->entries[(hash + (wanted->low >> 3) % PROBES) % ENTRIES];
+	write_entry(other, wanted);
+	return other;
+}
+
+/* A loop's few places come again and again: they are found by this. */
+struct recent {
+	uint64_t key;
+	struct race_worn *entry;
+};
+
+struct reader {
+	struct race_worn_table *table;
+	struct recent recent[RECENT];
+	struct race_worn next; /* thread, slot, epoch and pc as they are now */
+};
+
+static void add_range(struct reader *r, uintptr_t address, uint64_t more)
+{
+	unsigned what = (unsigned)(more >> 60);
+	r->next.low = address & RACE_ADDRESS_MASK;
+	r->next.end = r->next.low + (more & ((UINT64_C(1) << 60) - 1));
+	r->next.bytes = 0;
+	r->next.is_read = what & RACE_RANGE_READ;
+	r->next.is_atomic = what & RACE_RANGE_ATOMIC;
+	r->next.is_free = what & RACE_RANGE_FREE;
+	add(r->table, &r->next);
+}
+
+/* True: the place is known, and was widened. Nearly all accesses are such. */
+static inline bool widen_recent(struct recent *recent, uint64_t key, uint64_t word, uint16_t epoch)
+{
+	struct race_worn *entry = recent->entry;
+	uintptr_t low = word & RACE_ADDRESS_MASK, end = low + (1u << (word >> 44 & 3));
+	if (SHIM_UNLIKELY(recent->key != key))
+		return false;
+	if (SHIM_UNLIKELY(low < entry->low))
+		entry->low = low;
+	if (end > entry->end)
+		entry->end = end;
+	if (SHIM_UNLIKELY(epoch > entry->last))
+		entry->last = epoch;
+	return true;
+}
+
+static __attribute__((noinline)) void add_access(struct reader *r, struct recent *recent, uint64_t key,
+                                                 uint64_t word)
+{
+	uint32_t evictions = r->table->evictions;
+	r->next.bytes = (uint8_t)(1u << (word >> 44 & 3));
+	r->next.low = word & RACE_ADDRESS_MASK;
+	r->next.end = r->next.low + r->next.bytes;
+	r->next.is_read = word >> 47 & 1;
+	r->next.is_atomic = word >> 46 & 1;
+	r->next.is_free = false;
+	struct race_worn *entry = add(r->table, &r->next);
+	if (r->table->evictions != evictions)
+		__builtin_memset(r->recent, 0, sizeof r->recent);
+	*recent = (struct recent){key, entry};
+}
+
+/* Accesses, as far as they follow each other. Returns how many words. */
+static size_t read_accesses(struct reader *r, const uint64_t *at, size_t most)
+{
+	uintptr_t pc = r->next.pc;
+	const uint16_t epoch = r->next.last;
+	size_t i = 0;
+	for (; i < most && at[i] >> 63; i++) {
+		uint64_t word = at[i];
+		pc += (word >> 48 & 0x7fff) - (1 << 14);
+		uint64_t key = pc << KIND_BITS | (word >> 44 & ((1 << KIND_BITS) - 1));
+		struct recent *recent = &r->recent[(key ^ key >> 9) % RECENT];
+		if (SHIM_LIKELY(widen_recent(recent, key, word, epoch)))
+			continue;
+		r->next.pc = pc;
+		add_access(r, recent, key, word);
+	}
+	r->next.pc = pc;
+	return i;
+}
+
+static void begin_epoch(struct reader *r, race_cell stamp)
+{
+	if (r->next.slot != race_cell_slot(stamp))
+		__builtin_memset(r->recent, 0, sizeof r->recent);
+	r->next.slot = (uint8_t)race_cell_slot(stamp);
+	r->next.first = r->next.last = (uint16_t)race_cell_epoch(stamp);
+}
+
+/* Of anything else: how many words it takes; 0: the end. */
+static size_t read_event(struct reader *r, const uint64_t *at)
+{
+	uint64_t word = *at, operand = word & RACE_OPERAND;
+	switch ((enum race_event)(word >> 60)) {
+	case RACE_EVENT_PC:
+		r->next.pc = operand;
+		return 1;
+	case RACE_EVENT_EPOCH:
+		begin_epoch(r, (race_cell)operand);
+		return 1;
+	case RACE_EVENT_RANGE:
+		add_range(r, operand, at[1]);
+		return 2;
+	case RACE_EVENT_LOCK:
+		return 2;
+	case RACE_EVENT_ENTER:
+	case RACE_EVENT_EXIT:
+	case RACE_EVENT_UNLOCK:
+		return 1;
+	case RACE_EVENT_NONE:
+		break;
+	}
+	return 0;
+}
+
+void race_worn_keep(struct race_thread *t, const struct race_part *part)
+{
+	if (!t->worn)
+		__atomic_store_n(&t->worn, shim_region_map(sizeof *t->worn, false), __ATOMIC_RELEASE);
+	if (!t->worn)
+		return;
+	struct reader r = {.table = t->worn, .next = {.thread = part->thread, .era = race_era}};
+	const size_t end = sizeof part->words / sizeof *part->words;
+	begin_epoch(&r, part->first);
+	for (size_t i = 0, step; i + 1 < end; i += step) {
+		step = read_accesses(&r, &part->words[i], end - 1 - i);
+		if (!step && !(step = read_event(&r, &part->words[i])))
+			break;
+	}
+}
+
+static bool fits(const struct race_worn *entry, race_cell cell, uintptr_t word)
+{
+	uintptr_t from = word + (uint32_t)__builtin_ctz(cell & RACE_MASK);
+	uint32_t bytes = (uint32_t)__builtin_popcount(cell & RACE_MASK), epoch = race_cell_epoch(cell);
+	return entry->slot == race_cell_slot(cell) && !is_swept(entry) && epoch >= entry->first &&
+	       epoch <= entry->last && entry->is_read == !!(cell & RACE_READ) &&
+	       entry->is_atomic == !!(cell & RACE_ATOMIC) && (!entry->bytes || entry->bytes == bytes) &&
+	       from >= entry->low && from < entry->end;
+}
+
+static void search(const struct race_worn_table *table, race_cell cell, uintptr_t word,
+                   struct race_worn *found, uint32_t *count)
+{
+	for (uint32_t i = 0; i < ENTRIES; i++) {
+		const struct race_worn *at = &table->entries[i];
+		struct race_worn entry = *at;
+		if (!entry.pc || !fits(&entry, cell, word) ||
+		    (table->evictions && entry.end - entry.low > RACE_WORD))
+			continue;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&at->pc, __ATOMIC_RELAXED) != entry.pc)
+			continue;
+		*found = entry;
+		++*count;
+	}
+}
+
+bool race_worn_find(race_cell cell, uintptr_t address, struct race_past *past)
+{
+	uintptr_t word = address & RACE_ADDRESS_MASK & ~(uintptr_t)7;
+	struct race_worn found;
+	uint32_t count = 0;
+	for (struct race_thread *t = __atomic_load_n(&race_threads, __ATOMIC_ACQUIRE); t; t = t->next_all) {
+		const struct race_worn_table *table = __atomic_load_n(&t->worn, __ATOMIC_ACQUIRE);
+		if (table)
+			search(table, cell, word, &found, &count);
+	}
+	if (count != 1)
+		return false;
+	past->thread = found.thread;
+	past->kind = cell & RACE_FLAGS;
+	past->is_free = found.is_free;
+	past->address = word + (uint32_t)__builtin_ctz(cell & RACE_MASK);
+	past->bytes = (uint32_t)__builtin_popcount(cell & RACE_MASK);
+	past->frames[0] = found.pc;
+	past->frame_count = 1;
+	past->truncated = past->forgotten = true;
+	past->lock_count = 0;
+	return true;
+}
