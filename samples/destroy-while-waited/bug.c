@@ -1,40 +1,44 @@
 /* The queue is torn down while a consumer still waits on its condition. */
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <time.h>
-#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled;
+static bool waits;
 
 static void *consumer(void *unused)
 {
 	struct timespec soon;
 
 	clock_gettime(CLOCK_REALTIME, &soon);
-	soon.tv_sec++;
+	soon.tv_sec++; /* glibc's destroy waits for those who wait: without a limit this would hang */
 	pthread_mutex_lock(&lock);
+	waits = true;
 	pthread_cond_timedwait(&filled, &lock, &soon);
 	pthread_mutex_unlock(&lock);
 	return unused;
 }
 
-static void *waker(void *unused)
+/* Under the lock it is seen set only after the wait has given the lock back. */
+static void until_it_waits(void)
 {
-	usleep(400000); /* glibc's destroy waits for those that were woken */
-	pthread_cond_broadcast(&filled);
-	return unused;
+	for (bool seen = false; !seen; sched_yield()) {
+		pthread_mutex_lock(&lock);
+		seen = waits;
+		pthread_mutex_unlock(&lock);
+	}
 }
 
 int main(void)
 {
-	pthread_t threads[2];
+	pthread_t thread;
 
 	pthread_cond_init(&filled, NULL);
-	pthread_create(&threads[0], NULL, consumer, NULL);
-	pthread_create(&threads[1], NULL, waker, NULL);
-	usleep(150000);
+	pthread_create(&thread, NULL, consumer, NULL);
+	until_it_waits();
 	pthread_cond_destroy(&filled);
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
+	pthread_join(thread, NULL);
 	return 0;
 }

@@ -1,10 +1,12 @@
-/* First all are woken and gone, then it is torn down. */
+/* First the consumer is gone, then the queue is torn down. */
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <time.h>
-#include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled;
+static bool waits;
 
 static void *consumer(void *unused)
 {
@@ -13,27 +15,30 @@ static void *consumer(void *unused)
 	clock_gettime(CLOCK_REALTIME, &soon);
 	soon.tv_sec++;
 	pthread_mutex_lock(&lock);
+	waits = true;
 	pthread_cond_timedwait(&filled, &lock, &soon);
 	pthread_mutex_unlock(&lock);
 	return unused;
 }
 
-static void *waker(void *unused)
+/* Under the lock it is seen set only after the wait has given the lock back. */
+static void until_it_waits(void)
 {
-	usleep(400000);
-	pthread_cond_broadcast(&filled);
-	return unused;
+	for (bool seen = false; !seen; sched_yield()) {
+		pthread_mutex_lock(&lock);
+		seen = waits;
+		pthread_mutex_unlock(&lock);
+	}
 }
 
 int main(void)
 {
-	pthread_t threads[2];
+	pthread_t thread;
 
 	pthread_cond_init(&filled, NULL);
-	pthread_create(&threads[0], NULL, consumer, NULL);
-	pthread_create(&threads[1], NULL, waker, NULL);
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
+	pthread_create(&thread, NULL, consumer, NULL);
+	until_it_waits();
+	pthread_join(thread, NULL);
 	pthread_cond_destroy(&filled);
 	return 0;
 }
