@@ -274,12 +274,17 @@ static __attribute__((noinline)) bool record(uint32_t most)
 	return true;
 }
 
+static bool is_full(uint32_t most)
+{
+	return atomic_load_explicit(&states->sets, memory_order_relaxed) >= most;
+}
+
 static bool look(uint32_t most)
 {
 	uint64_t hash = hash_all();
 	if (!hash || is_known(hash))
 		return true;
-	return atomic_load_explicit(&states->sets, memory_order_relaxed) < most && record(most);
+	return !is_full(most) && record(most);
 }
 
 /* The first that the thread holds. NULL: it holds nothing. */
@@ -340,5 +345,6 @@ void shim_states_look(struct shim_thread *t)
 	    atomic_load_explicit(&states->cells, memory_order_relaxed) < 2 || !is_time(t))
 		return;
 	atomic_thread_fence(memory_order_seq_cst);
-	look(LOCK_SETS_MOST);
+	if (!look(LOCK_SETS_MOST) && is_full(LOCK_SETS_MOST))
+		shim_log_count(DT_COUNT_LOCK_STATES_LOST, 1);
 }

@@ -23,6 +23,9 @@ static const char *const counter_texts[DT_COUNTERS] = {
         "threads had no slot on the board, too many at once: deadlocks that they were in were not seen",
     [DT_COUNT_STATES_LOST] =
         "times, what threads held of counted semaphores found no room: unsafe states can be missing",
+    [DT_COUNT_LOCK_STATES_LOST] =
+        "times, what threads held of locks alone found no room: unsafe states of locks can be missing (their "
+        "cycles are not)",
     [DT_COUNT_SHARED_LOST] =
         "locks in shared memory were too many to tell where they are: lock orders between "
         "processes can be missing",

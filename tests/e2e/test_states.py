@@ -97,6 +97,11 @@ class States(unittest.TestCase):
         (finding,) = self.found("pool-three")
         self.assertEqual([thread["sections"] for thread in finding["state"]["threads"]], [6, 6, 6])
 
+    def test_sets_that_find_no_room_are_said(self):
+        for case, said in (("many", True), ("crossed", False)):
+            done = subprocess.run([DETECT, "run", "--", PROGRAMS / "states_locks", case], stderr=subprocess.PIPE, text=True)
+            self.assertEqual("held of locks alone found no room" in done.stderr, said, done.stderr)
+
     def test_text(self):
         done = subprocess.run([DETECT, "run", "--", PROGRAMS / "states", "pool-three"], stderr=subprocess.PIPE, text=True)
         self.assertEqual(done.returncode, 66)

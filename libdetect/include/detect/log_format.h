@@ -67,6 +67,7 @@ enum dt_counter {
 	DT_COUNT_SHARED_SLOTS,   /* times that a thread shared its slot of the race runtime with another */
 	DT_COUNT_UNWATCHED,      /* times that a thread found none, so that its accesses were not watched */
 	DT_COUNT_RACES_STOPPED,  /* 1: no data race was told any more, since an order could not be kept */
+	DT_COUNT_LOCK_STATES_LOST, /* times that what threads held of locks alone found no room */
 	DT_COUNTERS
 };
 
@@ -331,6 +332,7 @@ enum dt_incident {
 enum dt_incident_flag {
 	DT_INCIDENT_BROKEN = 1, /* deadlock: the closing call was refused (on_deadlock=break) */
 	DT_INCIDENT_CUT = 2,    /* there was more to tell than there was room for parts */
+	DT_INCIDENT_UNITS = 4,  /* deadlock: through a semaphore that only holders of its units have posted so far */
 };
 
 enum dt_part {

@@ -139,6 +139,49 @@ static void unit_of(unsigned units)
 static void last_unit(void) { unit_of(1); }
 static void spare_unit(void) { unit_of(2); }
 
-CASES({"crossed", crossed}, {"crossed-first", crossed_first}, {"same-way", same_way}, {"tried", tried},
+/* Ever new pairs beside what another holds: more sets than are kept. A look comes with what is wanted under them
+ * for the first time, with every sixteenth of that. */
+static void *holds_a(void *unused)
+{
+	pthread_mutex_lock(&a);
+	step(0);
+	step(3);
+	pthread_mutex_unlock(&a);
+	return unused;
+}
+
+enum { MUTEXES = 130, WANTED = 16 };
+static pthread_mutex_t mutexes[MUTEXES];
+
+static void wants_more(int from)
+{
+	for (int i = from; i < from + WANTED && i < MUTEXES; i++) {
+		pthread_mutex_lock(&mutexes[i]);
+		pthread_mutex_unlock(&mutexes[i]);
+	}
+}
+
+static void many(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, holds_a, NULL) == 0);
+	step(1);
+	for (int i = 0; i < MUTEXES; i++)
+		pthread_mutex_init(&mutexes[i], NULL);
+	for (int outer = 0; outer < MUTEXES; outer++) {
+		for (int inner = outer + 1; inner < MUTEXES; inner++) {
+			pthread_mutex_lock(&mutexes[outer]);
+			pthread_mutex_lock(&mutexes[inner]);
+			wants_more(inner + 1);
+			pthread_mutex_unlock(&mutexes[inner]);
+			pthread_mutex_unlock(&mutexes[outer]);
+		}
+	}
+	step(2);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+CASES({"many", many}, {"crossed", crossed}, {"crossed-first", crossed_first}, {"same-way", same_way}, {"tried", tried},
       {"around", around}, {"around-two-met", around_two_met}, {"reader-and-writer", reader_and_writer},
       {"reader-and-reader", reader_and_reader}, {"last-unit", last_unit}, {"spare-unit", spare_unit})
