@@ -148,10 +148,12 @@ static enum dt_err emit(struct dt_check_state *state, const struct dt_incident_f
 		return DT_ERR_NOMEM;
 	link_holding(state);
 	enum dt_rule_id rule = rule_of[incident->incident];
+	bool unless_posted = incident->flags & DT_INCIDENT_UNITS;
 	state->sink(state->context, &(struct dt_finding){
 	                                .rule = rule,
-	                                .level = dt_rules[rule].level,
-	                                .tier = DT_TIER_CERTAIN,
+	                                .level = unless_posted ? DT_LEVEL_WARNING : dt_rules[rule].level,
+	                                .tier = unless_posted ? DT_TIER_POSSIBLE : DT_TIER_CERTAIN,
+	                                .reason = unless_posted ? DT_REASON_OWN_UNITS : DT_REASON_NONE,
 	                                .happened = true,
 	                                .broken = incident->flags & DT_INCIDENT_BROKEN,
 	                                .cut = incident->flags & DT_INCIDENT_CUT,

@@ -13,6 +13,7 @@
  *   WORD_GIVEN the other signals before it was seen to take the lock; or, joined, it signals under that
  *              lock: the waiter may have been told by it that the lock is needed no more
  *   OTHER_WAKER  another thread signals and does not need the lock
+ *   UNITS_LEFT the lock is a counted semaphore, and the threads that wait with units of it leave one
  * and what demotes: APART (the other takes the lock and signals in parts of the program that have little to
  * do with each other, so that the one need not come before the other), then POSTED_UNDER (all units of a
  * semaphore were posted under the lock: while the waiter has it nobody posts, so either it knows that there is
@@ -38,6 +39,7 @@ static const enum dt_reason reason_of[] = {
     [DT_WAIT_ORDERED] = DT_REASON_ORDERED,
     [DT_WAIT_WORD_GIVEN] = DT_REASON_WORD_GIVEN,
     [DT_WAIT_OTHER_WAKER] = DT_REASON_OTHER_WAKER,
+    [DT_WAIT_UNITS_LEFT] = DT_REASON_UNITS_LEFT,
     [DT_WAIT_APART] = DT_REASON_APART,
     [DT_WAIT_POSTED_UNDER] = DT_REASON_POSTED_UNDER,
     [DT_WAIT_GIVES_UP] = DT_REASON_TIMED,

@@ -124,6 +124,10 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "the last wait closed the circle. Mutexes, rwlocks (also a reader that waits behind a "
                 "waiting writer), spinlocks, once routines and pthread_join count, in any mixture.\n"
                 "\n"
+                "A circle through a semaphore that is used as a lock is a warning (own-units), told when it has "
+                "stood for a second: all units are held by threads of the circle, and nobody else has ever "
+                "posted one, but nothing forbids another thread to do so. --on-deadlock does not act on it.\n"
+                "\n"
                 "How to read the report: for each thread the stack where it took what it holds, then the "
                 "stack where it waits. The last thread waits for what the first holds.\n"
                 "\n"
@@ -484,7 +488,9 @@ static const struct {
                                   "shows that it needs the lock before it signals"},
     [DT_REASON_POSTED_UNDER] = {"posted-under", "every unit seen was posted under the lock, too: no deadlock if the thread knows, by "
                                                 "what the lock guards, that there is a unit, and a sure one if it comes when there is none"},
+    [DT_REASON_OWN_UNITS] = {"own-units", "so far only threads that held units of the semaphore posted it, and all of its units are held by these: they wait for ever, unless another thread posts it for the first time"},
     [DT_REASON_DEADLOCKED] = {"deadlocked", "the state became an actual deadlock, which is reported"},
+    [DT_REASON_UNITS_LEFT] = {"units-left", "the semaphore has more units than all threads that wait with some were seen to hold"},
     [DT_REASON_OTHER_WAKER] = {"other-waker", "another thread signals too and was not seen to need the lock"},
 };
 

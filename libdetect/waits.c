@@ -22,6 +22,7 @@ void dt_waits_fini(struct dt_waits *waits)
 	dt_vec_fini(&waits->signals, waits->alloc);
 	dt_vec_fini(&waits->wakers, waits->alloc);
 	dt_vec_fini(&waits->held, waits->alloc);
+	dt_vec_fini(&waits->holders, waits->alloc);
 	dt_vec_fini(&waits->slots, waits->alloc);
 	dt_idmap_fini(&waits->waker_of, waits->alloc);
 }
@@ -367,6 +368,60 @@ static bool all_posted_under(struct dt_waits *waits, uint32_t wait, uint32_t loc
 	return true;
 }
 
+/* Units that a thread had when it waited in that node; 0: none. */
+static uint32_t units_held_at(struct dt_waits *waits, uint32_t node, uint32_t vertex)
+{
+	uint32_t units = 0;
+
+	if (!is_held_at(waits, node, vertex))
+		return 0;
+	for (uint32_t i = 0; i < waits->tree->held.count; i++) {
+		const struct dt_held *held = &waits->tree->held.at[i];
+		if (held->vertex != vertex)
+			continue;
+		uint32_t most = 1, acq = waits->tree->nodes.at[held->node].acq;
+		for (uint32_t k = 0; k < dt_facts_units_count(waits->facts); k++) {
+			const struct dt_units *seen = dt_facts_units_nth(waits->facts, k);
+			most = seen->acq == acq && seen->units > most ? seen->units : most;
+		}
+		units += most;
+	}
+	return units;
+}
+
+static bool is_listed(const struct dt_waits *waits, uint32_t thread)
+{
+	for (uint32_t i = 0; i < waits->holders.count; i++)
+		if (waits->holders.at[i] == thread)
+			return true;
+	return false;
+}
+
+/* Do threads that wait with units of the counted semaphore, all together, leave one for the other? A thread counts
+ * once, with the first place where it was seen to. */
+static enum dt_err are_units_left(struct dt_waits *waits, uint32_t vertex, uint32_t other, bool *left)
+{
+	uint32_t all = waits->tree->vertices.at[vertex].units, out = 0;
+
+	waits->holders.count = 0;
+	for (uint32_t i = 0; i < waits->waits.count && out < all; i++) {
+		uint32_t node = waits->waits.at[i], units = units_held_at(waits, node, vertex);
+		const struct dt_acq *acq = acq_of(waits, node);
+		for (uint32_t k = 0; units && k < acq->segment_count; k++) {
+			uint32_t thread = thread_of(waits, acq->segments[k]);
+			if (!thread || thread == other || is_listed(waits, thread))
+				continue;
+			uint32_t *at = dt_vec_push(&waits->holders, waits->alloc);
+			if (!at)
+				return DT_ERR_NOMEM;
+			*at = thread;
+			out += units;
+		}
+	}
+	*left = out < all;
+	return DT_OK;
+}
+
 static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock, uint32_t node,
                               uint32_t segment, uint32_t waiter, dt_wait_answer *answer, void *context)
 {
@@ -396,6 +451,13 @@ static enum dt_err judge_lock(struct dt_waits *waits, const struct dt_held *lock
 	    all_posted_under(waits, node, lock->vertex, waiter)) {
 		best.worth = DT_WAIT_POSTED_UNDER;
 		best.reason_lock = 0;
+	}
+	if (best.worth > DT_WAIT_UNITS_LEFT && waits->tree->vertices.at[lock->vertex].units > 1) {
+		bool left;
+		enum dt_err err = are_units_left(waits, lock->vertex, best.other, &left);
+		if (err)
+			return err;
+		best.worth = left ? DT_WAIT_UNITS_LEFT : best.worth;
 	}
 	return answer(context, &best);
 }

@@ -18,6 +18,7 @@ enum dt_wait_worth {
 	DT_WAIT_ORDERED,
 	DT_WAIT_WORD_GIVEN,
 	DT_WAIT_OTHER_WAKER,
+	DT_WAIT_UNITS_LEFT,
 	DT_WAIT_APART, /* from here on a note, */
 	DT_WAIT_POSTED_UNDER,
 	DT_WAIT_GIVES_UP,
@@ -53,6 +54,7 @@ struct dt_waits {
 	DT_VEC(uint32_t) signals;       /* nodes, with something held */
 	DT_VEC(struct dt_waker) wakers; /* of the wait at hand */
 	DT_VEC(struct dt_held) held;    /* during it */
+	DT_VEC(uint32_t) holders;       /* threads that wait with a unit of the semaphore at hand */
 	struct dt_idmap waker_of;       /* thread to its index in `slots`, + 1 */
 	DT_VEC(uint32_t) slots;         /* its index in wakers, + 1, if it is one now */
 	uint64_t steps, max_steps;

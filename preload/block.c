@@ -16,6 +16,7 @@
 #include "states.h"
 #include "stats.h"
 #include "tables.h"
+#include "unit_circle.h"
 #include "waitfor.h"
 
 uint64_t shim_now_ns(void)
@@ -35,12 +36,32 @@ static struct timespec after_ns(uint64_t ns)
 	return at;
 }
 
+enum limit { NO_LIMIT, LIMIT_TIMEOUT, LIMIT_LONG, LIMIT_LOOK };
+
+/* The one that is over first, and after how long a wait. Without a slot the wait was not measured, so the clock does
+ * not tell which one it was. */
+static enum limit next_limit(const struct shim_block *b, uint64_t *limit_ns)
+{
+	const uint64_t limits[] = {
+	    [LIMIT_TIMEOUT] = b->timed_out ? 0 : (uint64_t)shim_options.lock_timeout * 1000000u,
+	    [LIMIT_LONG] = b->said_long ? 0 : (uint64_t)shim_options.long_wait * 1000000000u,
+	    [LIMIT_LOOK] = b->look_ns,
+	};
+	enum limit next = NO_LIMIT;
+	*limit_ns = 0;
+	for (enum limit i = LIMIT_TIMEOUT; i <= LIMIT_LOOK; i++) {
+		if (!limits[i] || (next && limits[i] >= *limit_ns))
+			continue;
+		next = i;
+		*limit_ns = limits[i];
+	}
+	return next;
+}
+
 bool shim_block_limit(const struct shim_block *b, struct timespec *deadline)
 {
-	uint64_t long_ns = b->said_long ? 0 : (uint64_t)shim_options.long_wait * 1000000000u;
-	uint64_t timeout_ns = b->timed_out ? 0 : (uint64_t)shim_options.lock_timeout * 1000000u;
-	uint64_t limit_ns = long_ns && (!timeout_ns || long_ns < timeout_ns) ? long_ns : timeout_ns;
-	if (SHIM_LIKELY(!limit_ns))
+	uint64_t limit_ns;
+	if (SHIM_LIKELY(!next_limit(b, &limit_ns)))
 		return false;
 	uint64_t waited_ns = b->begin_ns ? shim_now_ns() - b->begin_ns : 0;
 	*deadline = after_ns(waited_ns < limit_ns ? limit_ns - waited_ns : 0);
@@ -82,6 +103,9 @@ static struct dt_board_held held_of_lock(const struct shim_held *h)
 	    .stack = h->context,
 	    .kind = h->how & SHIM_HOW_KIND,
 	    .mode = mode_of(h->how),
+	    .units = (h->how & SHIM_HOW_KIND) == DT_LOCK_SEM
+	                 ? (uint16_t)((h->how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK)
+	                 : 0,
 	};
 }
 
@@ -215,6 +239,7 @@ static void prepare(struct shim_block *b, struct shim_thread *t, const struct sh
 	b->stuck = false;
 	b->said_long = false;
 	b->timed_out = false;
+	b->look_ns = 0;
 	b->begin_ns = 0;
 	b->wait = *wait;
 }
@@ -316,20 +341,38 @@ void shim_block_cleanup(void *block)
 	shim_block_end(block);
 }
 
-/* Without a slot the wait was not measured: the limit that is over is then the shorter one. */
-static bool waited_for_timeout(const struct shim_block *b)
+void shim_block_look_for_units(struct shim_block *b)
 {
-	uint64_t timeout_ns = (uint64_t)shim_options.lock_timeout * 1000000u;
-	if (!timeout_ns || b->said_long || !shim_options.long_wait)
-		return timeout_ns;
-	return timeout_ns <= (uint64_t)shim_options.long_wait * 1000000000u;
+	if (b->slot)
+		b->look_ns = SHIM_UNIT_LOOK_NS;
+}
+
+static void look_for_units(struct shim_block *b)
+{
+	struct shim_thread *t = b->thread;
+	b->look_ns += b->look_ns < SHIM_UNIT_LOOK_APART_NS ? b->look_ns : SHIM_UNIT_LOOK_APART_NS;
+	if (t->busy)
+		return;
+	int saved = errno;
+	t->busy = 1;
+	shim_unit_circle_look(t, b->slot);
+	t->busy = 0;
+	errno = saved;
 }
 
 bool shim_block_limit_over(struct shim_block *b)
 {
-	if (!waited_for_timeout(b)) {
+	uint64_t limit_ns;
+	switch (next_limit(b, &limit_ns)) {
+	case LIMIT_LOOK:
+		look_for_units(b);
+		return true;
+	case LIMIT_LONG:
 		long_wait_over(b);
 		return true;
+	case LIMIT_TIMEOUT:
+	case NO_LIMIT:
+		break;
 	}
 	b->timed_out = true;
 	tell(b, DT_INCIDENT_LOCK_TIMEOUT);

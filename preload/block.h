@@ -39,6 +39,7 @@ struct shim_block {
 	bool said_long;    /* long_wait: told while it lasted */
 	bool timed_out;    /* lock_timeout: the call is to fail */
 	uint64_t begin_ns; /* 0: not measured */
+	uint64_t look_ns;  /* how long it has waited when unit_circle.c looks next; 0: never */
 	struct shim_wait wait;
 };
 
@@ -105,7 +106,10 @@ static inline uint32_t shim_context_now(struct shim_thread *t, uintptr_t slot)
 		}                                                                                            \
 	} while (0)
 
-/* `long_wait` and `lock_timeout`: the time, by CLOCK_REALTIME, at which the next limit of a wait without one
+/* A wait for a unit of a semaphore that may be a lock: a look for a circle now and then. */
+void shim_block_look_for_units(struct shim_block *block);
+
+/* `long_wait`, `lock_timeout` and such looks: the time, by CLOCK_REALTIME, at which the next limit of a wait without one
  * of its own is over. False: there is none (left). */
 bool shim_block_limit(const struct shim_block *block, struct timespec *deadline);
 /* It is over. False: the call is to fail as timed out. */

@@ -128,11 +128,14 @@ SHIM_HOOK_AHEAD(int, sem_timedwait, (sem_t * sem, const struct timespec *deadlin
 /* To wait for a signal without a limit may be how a thread idles. */
 static int wait_endless(struct shim_block *block, sem_t *sem, bool resource)
 {
-	int result;
+	int result, saved = errno;
 	if (!resource)
 		return SHIM_REAL(sem_wait)(sem);
+	shim_block_look_for_units(block);
 	SHIM_ENDLESS(result, block, deadline, result != 0 && errno == ETIMEDOUT,
 	             SHIM_REAL(sem_timedwait)(sem, &deadline), SHIM_REAL(sem_wait)(sem));
+	if (result == 0)
+		errno = saved;
 	return result;
 }
 
@@ -156,6 +159,7 @@ SHIM_HOOK(int, sem_post, (sem_t * sem))
 	struct shim_thread *t = &shim_self;
 	uint32_t units = units_of(t, sem);
 	if (units && held_unit(t, sem)) {
+		shim_identity_given_back(sem);
 		shim_release(t, sem);
 		if (units > 1)
 			shim_states_gave(t);

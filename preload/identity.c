@@ -42,7 +42,8 @@ struct lock_slot {
 	_Atomic uint8_t is_signal;  /* semaphore */
 	uint16_t units;
 	uint8_t shared;            /* between processes, by the object itself when it was first seen */
-	uint8_t zero[3];
+	_Atomic uint8_t given_back; /* semaphore: posted by who held a unit */
+	uint8_t zero[2];
 };
 
 struct page_slot {
@@ -281,6 +282,7 @@ static void conceive(struct shim_thread *t, struct lock_slot *slot, uintptr_t ad
 	slot->units = kind == DT_LOCK_SEM ? remembered_units(address) : 0;
 	slot->shared = shim_object_is_shared((void *)address, kind);
 	atomic_store(&slot->is_signal, 0);
+	atomic_store(&slot->given_back, 0);
 	atomic_store(&slot->class_id, 0);
 	find_allocation(t, slot, address);
 	mark(address, slot->block);
@@ -404,6 +406,21 @@ uint32_t shim_identity_units_of(const void *sem)
 	if (!slot || slot->kind != DT_LOCK_SEM)
 		return remembered_units((uintptr_t)sem);
 	return atomic_load_explicit(&slot->is_signal, memory_order_relaxed) ? 0 : slot->units;
+}
+
+void shim_identity_given_back(const void *sem)
+{
+	struct lock_slot *slot = slot_of((uintptr_t)sem, false);
+	if (slot && !atomic_load_explicit(&slot->given_back, memory_order_relaxed))
+		atomic_store(&slot->given_back, 1);
+}
+
+uint32_t shim_identity_own_units_of(const void *sem)
+{
+	const struct lock_slot *slot = slot_of((uintptr_t)sem, false);
+	bool own = slot && slot->kind == DT_LOCK_SEM && !slot->shared && atomic_load(&slot->given_back) &&
+	           !atomic_load(&slot->is_signal);
+	return own ? slot->units : 0;
 }
 
 enum dt_lock_kind shim_identity_kind(const void *lock)

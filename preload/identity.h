@@ -42,6 +42,10 @@ void shim_identity_units(const void *sem, uint32_t units);
 /* How many, as long as nobody has posted what he did not hold: a lock or a resource. 0: not known, or a signal.
  * Cheap. */
 uint32_t shim_identity_units_of(const void *sem);
+/* A thread that holds a unit is about to give it back. */
+void shim_identity_given_back(const void *sem);
+/* As shim_identity_units_of, of a private semaphore that was given back so at least once; else 0. */
+uint32_t shim_identity_own_units_of(const void *sem);
 /* What kind of lock it is known as; what was never used is taken for a mutex, or for a semaphore if it was initialised
  * as one. */
 enum dt_lock_kind shim_identity_kind(const void *lock);

@@ -121,10 +121,12 @@ static void say(enum dt_incident incident, uint32_t flags, const struct shim_par
 	    [DT_LEVEL_NOTE] = "note: ", [DT_LEVEL_WARNING] = "warning: ", [DT_LEVEL_ERROR] = "error: "};
 	const struct dt_rule *rule = &dt_rules[dt_rule_of_incident(incident)];
 	shim_text_add(&text, "libdetect: ");
-	shim_text_add(&text, levels[rule->level]);
+	shim_text_add(&text, levels[flags & DT_INCIDENT_UNITS ? DT_LEVEL_WARNING : rule->level]);
 	shim_text_add(&text, rule->name);
 	shim_text_add(&text, ": ");
 	shim_text_add(&text, rule->summary);
+	if (flags & DT_INCIDENT_UNITS)
+		shim_text_add(&text, ", unless a thread that holds no unit posts the semaphore");
 	shim_text_add(&text, flags & DT_INCIDENT_BROKEN ? "; the last call is refused with EDEADLK (pid "
 	                                                : " (pid ");
 	shim_text_number(&text, (uint64_t)getpid());

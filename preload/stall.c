@@ -244,6 +244,11 @@ void shim_stall_thread_ended(struct shim_thread *t)
 		look(t, NULL, threads);
 }
 
+bool shim_stall_told(void)
+{
+	return atomic_load(&told);
+}
+
 void shim_stall_forked(void)
 {
 	atomic_store(&told, false);

@@ -14,6 +14,8 @@ void shim_stall_leave(struct shim_block *block);
 void shim_stall_thread_begins(const struct shim_thread *t);
 /* The calling thread ends, and may have been the last that could end the others' waits. t->busy is set. */
 void shim_stall_thread_ended(struct shim_thread *t);
+/* A stall was reported in this process. */
+bool shim_stall_told(void);
 void shim_stall_forked(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "options.h"
 #include "process.h"
 #include "region.h"
+#include "thread.h"
 #include "waitfor.h"
 
 /* One thread on the path, and how far the search is among those that it waits for. */
@@ -143,6 +144,14 @@ static struct level level_of(uint32_t slot, const struct dt_board_slot *copy)
 	};
 }
 
+bool shim_waitfor_in_the_way(const struct dt_board_slot *other, const struct dt_board_slot *waiter)
+{
+	struct level wanted = level_of(0, waiter);
+
+	return holds(other, &wanted) ||
+	       (wanted.prefers_writer && other->thread != waiter->thread && waits_to_write(other, &wanted));
+}
+
 /* The slot of the thread that is waited for, which may be another process's. */
 static const struct dt_board_slot *joined(const struct level *join)
 {
@@ -214,6 +223,13 @@ static bool lives(int32_t pid)
 	return !dead;
 }
 
+/* Cancelled in pthread_join: its wait is over. */
+static bool may_leave(const struct level *member)
+{
+	return member->op == DT_OP_JOIN && member->pid == getpid() &&
+	       shim_thread_is_cancelled(shim_board->slots[member->slot].thread);
+}
+
 /* Every member is still as it was read: so there was a moment at which all were. */
 static bool unchanged(const struct scratch *s)
 {
@@ -221,19 +237,20 @@ static bool unchanged(const struct scratch *s)
 	for (uint32_t i = 0; i < s->depth; i++)
 		if (__atomic_load_n(&shim_board->slots[s->path[i].slot].sequence, __ATOMIC_SEQ_CST) !=
 		        s->path[i].sequence ||
-		    !lives(s->path[i].pid))
+		    !lives(s->path[i].pid) || may_leave(&s->path[i]))
 			return false;
 	return true;
 }
 
-/* True for the first to see this cycle, wherever it begins. With no room left for claims, one told twice is
- * better than one not told. */
-static bool claim(const struct scratch *s)
+/* pthread_join of the thread itself: glibc answers EDEADLK, and the program goes on. */
+static bool is_refused_anyway(const struct scratch *s)
 {
-	uint64_t key = 0;
+	return s->depth == 1 && s->path[0].op == DT_OP_JOIN;
+}
 
-	for (uint32_t i = 0; i < s->depth; i++)
-		key += shim_hash64((uint64_t)s->path[i].slot << 32 | s->path[i].sequence);
+/* With no room left for claims, one told twice is better than one not told. */
+bool shim_waitfor_claim(uint64_t key)
+{
 	key |= 1;
 	for (uint32_t i = 0; i < DT_BOARD_CLAIMS; i++) {
 		uint64_t *at = &shim_board->claims[(key + i) % DT_BOARD_CLAIMS], found = 0;
@@ -243,6 +260,16 @@ static bool claim(const struct scratch *s)
 			return false;
 	}
 	return true;
+}
+
+/* True for the first to see this cycle, wherever it begins. */
+static bool claim(const struct scratch *s)
+{
+	uint64_t key = 0;
+
+	for (uint32_t i = 0; i < s->depth; i++)
+		key += shim_hash64((uint64_t)s->path[i].slot << 32 | s->path[i].sequence);
+	return shim_waitfor_claim(key);
 }
 
 static struct shim_part held_part(const struct dt_board_slot *slot, const struct dt_board_held *h)
@@ -357,6 +384,10 @@ static bool report(struct shim_thread *t, struct scratch *s, bool refusable)
 
 	if (!unchanged(s) || !claim(s))
 		return false;
+	if (is_refused_anyway(s)) {
+		tell(t, s, true);
+		return true;
+	}
 	tell(t, s, refuse);
 	end_others(s);
 	shim_waitfor_act();

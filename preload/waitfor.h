@@ -26,6 +26,12 @@ bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool 
  * held back as it is. */
 bool shim_waitfor_would_close(const struct dt_board_slot *slot);
 
+/* Of copies of blocked threads' slots: `other` holds the lock that `waiter` waits for so that it has to wait, or is a
+ * writer that is let in first. */
+bool shim_waitfor_in_the_way(const struct dt_board_slot *other, const struct dt_board_slot *waiter);
+/* True for the first that comes with this key, which stands for one circle at one moment. */
+bool shim_waitfor_claim(uint64_t key);
+
 /* A cycle was reported in this process and not broken. */
 bool shim_waitfor_deadlocked(void);
 void shim_waitfor_forked(void);

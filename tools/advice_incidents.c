@@ -69,6 +69,9 @@ static const char *self_message(struct arena *arena, const struct report_finding
 {
 	const struct report_event *wait = nth(finding, true, 0);
 
+	if (wait && wait->other_thread)
+		return arena_printf(arena, "%s joins itself; the call was refused with EDEADLK",
+		                    thread_of(arena, finding, wait));
 	return arena_printf(arena, "%s waits for %s, which it holds itself", thread_of(arena, finding, wait),
 	                    wait ? target(arena, finding, wait) : "a lock");
 }

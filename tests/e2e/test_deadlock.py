@@ -66,6 +66,15 @@ class Deadlocks(ShimCase):
         self.hangs("join-under-lock", "deadlock", 2)
         self.ends("join-after-unlock")
         self.hangs("join-each-other", "deadlock", 2)
+        self.hangs("join-ring", "deadlock", 3)
+
+    def test_a_join_that_is_refused(self):
+        """glibc answers EDEADLK to a thread that joins itself: told, and the program goes on."""
+        run = run_detect("deadlock", "join-itself", options=["--on-deadlock=abort"], timeout=30)
+        self.assertEqual(run.report["processes"][0]["exit"], 0)
+        (finding,) = run.report["findings"]
+        self.assertEqual((finding["rule"], finding["broken"]), ("self-deadlock", True))
+        self.assertIn("EDEADLK", finding["message"])
 
     def test_once(self):
         self.hangs("once", "deadlock", 2)

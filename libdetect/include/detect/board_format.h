@@ -40,7 +40,7 @@ struct dt_board_held {
 	uint64_t lock, key; /* key: of a lock shared between processes, 0: private */
 	uint32_t id, stack; /* in the log; stack: where it was acquired */
 	uint8_t kind, mode; /* enum dt_lock_kind, dt_mode */
-	uint16_t zero;
+	uint16_t units;     /* of a semaphore: how many are held, less one */
 	uint32_t zero2;
 };
 

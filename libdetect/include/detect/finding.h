@@ -21,10 +21,12 @@ enum dt_reason {
 	DT_REASON_READERS,       /* readers don't exclude each other */
 	DT_REASON_READER_POLICY, /* would block only if the rwlock preferred writers */
 	DT_REASON_CLASS_ONLY,    /* demotes: known by lock class only, over the budget */
+	DT_REASON_UNITS_LEFT,    /* a semaphore has more units than the threads that wait so were seen to hold */
 	DT_REASON_OTHER_WAKER,   /* another thread signals without needing the lock */
 	DT_REASON_WORD_GIVEN,    /* the other signals before it takes the lock, or under it */
 	DT_REASON_APART,         /* demotes: it signals in another part of the program than where it takes the lock */
 	DT_REASON_POSTED_UNDER,  /* demotes: a semaphore's units are posted under the lock only */
+	DT_REASON_OWN_UNITS,     /* demotes: through a semaphore that so far only holders of its units posted */
 	DT_REASON_DEADLOCKED,    /* the state became an actual deadlock, which is reported */
 	DT_REASONS
 };

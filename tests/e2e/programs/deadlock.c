@@ -624,6 +624,29 @@ static void sem_ping_pong(void)
 	run_two(sem_ping, sem_pong);
 }
 
+static void join_itself(void)
+{
+	CHECK(pthread_join(pthread_self(), NULL) == EDEADLK);
+}
+
+static pthread_t joiners[3];
+
+static void *joins_next(void *argument)
+{
+	pthread_barrier_wait(&meeting);
+	pthread_join(joiners[((intptr_t)argument + 1) % 3], NULL);
+	return NULL;
+}
+
+static void join_ring(void)
+{
+	pthread_barrier_init(&meeting, NULL, 4);
+	for (intptr_t i = 0; i < 3; i++)
+		CHECK(pthread_create(&joiners[i], NULL, joins_next, (void *)i) == 0);
+	pthread_barrier_wait(&meeting);
+	pause();
+}
+
 /* Two processes, two mutexes in shared memory. */
 static pthread_mutex_t *shared;
 static pthread_barrier_t *both;
@@ -684,7 +707,7 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"readers", readers}, {"upgrades", upgrades}, {"upgrade-alone", upgrade_alone},
       {"writer-between", writer_between}, {"writer-between-readers-first", writer_between_readers_first},
       {"spin", spinlock}, {"join-under-lock", join_under_lock}, {"join-after-unlock", join_after_unlock},
-      {"join-each-other", join_each_other}, {"once", once_routine}, {"once-in-itself", once_in_itself},
+      {"join-each-other", join_each_other}, {"join-itself", join_itself}, {"join-ring", join_ring}, {"once", once_routine}, {"once-in-itself", once_in_itself},
       {"timed", timed}, {"lock-twice", lock_twice}, {"twice-recursive", twice_recursive},
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
       {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
