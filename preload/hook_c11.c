@@ -94,9 +94,9 @@ SHIM_HOOK(int, mtx_timedlock, (mtx_t *mutex, const struct timespec *deadline))
 
 SHIM_HOOK(int, mtx_unlock, (mtx_t *mutex))
 {
+	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	if (SHIM_UNLIKELY(!shim_release(&shim_self, mutex)))
 		shim_misuse_unlock(&shim_self, mutex, DT_LOCK_MUTEX, SHIM_SLOT());
-	shim_race_unlock(mutex, DT_LOCK_MUTEX);
 	return SHIM_REAL(mtx_unlock)(mutex);
 }
 

@@ -196,6 +196,8 @@ SHIM_EXPORT void race_look(uintptr_t address, race_cell cell, unsigned bytes_log
 
 void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
 {
+	if (SHIM_LIKELY(race_hot.stamp) && SHIM_UNLIKELY(race_hot.thread->unlearned))
+		race_predict_atomic(&race_hot, address, bytes_log > 3 ? 3 : bytes_log, kind);
 	race_access_one(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
 }
 

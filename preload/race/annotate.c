@@ -1,6 +1,7 @@
 /* annotate.c: what programs say themselves: ThreadSanitizer's public interface and the older dynamic
  * annotations. What neither runtime does anything for (Java, external tags, report inspection) answers that
  * there is nothing, so that code written for ThreadSanitizer links and runs. */
+#include "../say.h"
 #include "access.h"
 #include "abi.h"
 #include "report.h"
@@ -96,6 +97,15 @@ ABI(void, __tsan_mutex_post_unlock, (void *lock, unsigned flags))
 {
 	(void)lock;
 	(void)flags;
+}
+
+/* Said in a line, not a finding: what is wrong with it only the program knows. */
+ABI(void, __tsan_check_no_mutexes_held, (void))
+{
+	struct race_hot *hot = race_self();
+	if (!hot || hot->busy || !hot->thread->lock_count)
+		return;
+	shim_say("a lock is held where the program says that none may be (__tsan_check_no_mutexes_held)");
 }
 
 #define NOTHING(name, params, ...)                                                                           \

@@ -1,7 +1,7 @@
 /* libc_format.c: printf and its like: the strings that a format has them read, and the text that they write.
  *
- * The format is walked as the standard has it, in a copy of the arguments. Where it takes arguments by
- * number (%2$s) or is unknown, the walk ends: what follows is not told. */
+ * The format is walked as the standard has it, in a copy of the arguments: twice where it takes them by number
+ * (%2$s), for the types and for the values. Where it is unknown the walk ends: what follows is not told. */
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -44,46 +44,88 @@ static enum size read_size(const char **at)
 	return INT;
 }
 
+/* How an argument is passed: what takes eight bytes in a register is one. */
+enum type { AS_INT, AS_WORD, AS_DOUBLE, AS_LONG_DOUBLE };
+
+enum { NUMBERED_MAX = 64 }; /* arguments of a format that takes them by number */
+
 struct walk {
 	va_list args;
 	uintptr_t pc;
+	enum { IN_ORDER, FINDING_TYPES, BY_NUMBER } way;
+	bool took_one, is_numbered, is_lost;
+	uint32_t count;              /* of numbered arguments */
+	uint8_t types[NUMBERED_MAX]; /* what none takes is an int, as in libc */
+	intptr_t values[NUMBERED_MAX];
 };
 
-/* A width or precision: digits, or an argument. -1: none of use. */
-static int read_number(struct walk *walk, const char **at)
+static intptr_t next(struct walk *walk, enum type type)
+{
+	switch (type) {
+	case AS_INT:
+		return va_arg(walk->args, int);
+	case AS_WORD:
+		return va_arg(walk->args, intptr_t);
+	case AS_DOUBLE:
+		(void)va_arg(walk->args, double);
+		return 0;
+	case AS_LONG_DOUBLE:
+		(void)va_arg(walk->args, long double);
+		return 0;
+	}
+	return 0;
+}
+
+/* position: from 1 on; 0: the next one. 0 while only the types are looked for. */
+static intptr_t argument(struct walk *walk, uint32_t position, enum type type)
+{
+	walk->took_one = true;
+	if (walk->way == IN_ORDER)
+		return next(walk, type);
+	if (position - 1 >= NUMBERED_MAX) {
+		walk->is_lost = true;
+		return 0;
+	}
+	if (walk->way == BY_NUMBER)
+		return walk->values[position - 1];
+	walk->types[position - 1] = (uint8_t)type;
+	walk->count = position > walk->count ? position : walk->count;
+	return 0;
+}
+
+static int read_digits(const char **at)
 {
 	int number = 0;
-	if (**at == '*') {
-		++*at;
-		return va_arg(walk->args, int);
-	}
 	for (; **at >= '0' && **at <= '9'; ++*at)
 		number = number < INT_MAX / 10 - 1 ? number * 10 + (**at - '0') : number;
 	return number;
 }
 
-static void skip_integer(struct walk *walk, enum size size)
+/* Of an argument: N$, or 0 where there is none. */
+static uint32_t read_position(const char **at)
 {
-	switch (size) {
-	case LONG:
-		(void)va_arg(walk->args, long);
-		break;
-	case LONG_LONG:
-	case LONG_DOUBLE: /* of glibc, with integers */
-		(void)va_arg(walk->args, long long);
-		break;
-	case SIZE:
-		(void)va_arg(walk->args, size_t);
-		break;
-	case MAX:
-		(void)va_arg(walk->args, intmax_t);
-		break;
-	case PTRDIFF:
-		(void)va_arg(walk->args, ptrdiff_t);
-		break;
-	default:
-		(void)va_arg(walk->args, int);
-	}
+	const char *end = *at;
+	int number = read_digits(&end);
+	if (!number || *end != '$')
+		return 0;
+	*at = end + 1;
+	return (uint32_t)number;
+}
+
+/* A width or precision: digits, or an argument. */
+static int read_number(struct walk *walk, const char **at)
+{
+	if (**at != '*')
+		return read_digits(at);
+	++*at;
+	uint32_t position = read_position(at);
+	return (int)argument(walk, position, AS_INT);
+}
+
+static bool is_word(enum size size)
+{
+	/* L: of glibc, with integers. */
+	return size == LONG || size == LONG_LONG || size == LONG_DOUBLE || size == SIZE || size == MAX || size == PTRDIFF;
 }
 
 static size_t bytes_counted(enum size size)
@@ -100,9 +142,8 @@ static size_t bytes_counted(enum size size)
 	}
 }
 
-static void string(struct walk *walk, enum size size, int precision)
+static void string(const struct walk *walk, const void *s, enum size size, int precision)
 {
-	const void *s = va_arg(walk->args, const void *);
 	size_t most = precision < 0 ? SIZE_MAX : (size_t)precision, length;
 	if (!s)
 		return;
@@ -119,10 +160,13 @@ static void string(struct walk *walk, enum size size, int precision)
 /* One conversion, behind its '%'. False: the rest can't be followed. */
 static bool conversion(struct walk *walk, const char **at)
 {
+	uint32_t position = read_position(at);
+	if (position && walk->way == IN_ORDER) {
+		walk->is_numbered = true;
+		return false;
+	}
 	*at += strspn(*at, "-+ #0'I");
 	read_number(walk, at);
-	if (**at == '$')
-		return false;
 	int precision = -1;
 	if (**at == '.') {
 		++*at;
@@ -133,64 +177,53 @@ static bool conversion(struct walk *walk, const char **at)
 	if (!what)
 		return false;
 	++*at;
-	switch (what) {
-	case 'd':
-	case 'i':
-	case 'o':
-	case 'u':
-	case 'x':
-	case 'X':
-	case 'b':
-	case 'B':
-		skip_integer(walk, size);
-		return true;
-	case 'c':
-	case 'C':
-		(void)va_arg(walk->args, int);
-		return true;
-	case 'e':
-	case 'E':
-	case 'f':
-	case 'F':
-	case 'g':
-	case 'G':
-	case 'a':
-	case 'A':
-		if (size == LONG_DOUBLE || size == LONG_LONG)
-			(void)va_arg(walk->args, long double);
-		else
-			(void)va_arg(walk->args, double);
-		return true;
-	case 's':
-		string(walk, size, precision);
-		return true;
-	case 'S':
-		string(walk, LONG, precision);
-		return true;
-	case 'p':
-		(void)va_arg(walk->args, void *);
-		return true;
-	case 'n':
-		race_libc_access(va_arg(walk->args, void *), bytes_counted(size), 0, walk->pc);
-		return true;
-	case 'm':
-	case '%':
-		return true;
-	default:
-		return false;
+	if (strchr("diouxXbB", what))
+		argument(walk, position, is_word(size) ? AS_WORD : AS_INT);
+	else if (strchr("cC", what))
+		argument(walk, position, AS_INT);
+	else if (strchr("eEfFgGaA", what))
+		argument(walk, position, size == LONG_DOUBLE || size == LONG_LONG ? AS_LONG_DOUBLE : AS_DOUBLE);
+	else if (strchr("sS", what))
+		string(walk, (const void *)argument(walk, position, AS_WORD), what == 'S' ? LONG : size, precision);
+	else if (what == 'p')
+		argument(walk, position, AS_WORD);
+	else if (what == 'n')
+		race_libc_access((void *)argument(walk, position, AS_WORD), bytes_counted(size), 0, walk->pc);
+	else
+		return strchr("m%", what);
+	return !walk->is_lost;
+}
+
+/* False: not to the end. */
+static bool walk_format(struct walk *walk, const char *format)
+{
+	for (const char *at = format; (at = strchr(at, '%'));) {
+		at++;
+		if (!conversion(walk, &at))
+			return false;
 	}
+	return true;
+}
+
+/* All arguments are of the format's, so their types come first. */
+static void walk_by_number(struct walk *walk, const char *format)
+{
+	walk->way = FINDING_TYPES;
+	if (!walk_format(walk, format))
+		return;
+	for (uint32_t i = 0; i < walk->count; i++)
+		walk->values[i] = next(walk, (enum type)walk->types[i]);
+	walk->way = BY_NUMBER;
+	walk_format(walk, format);
 }
 
 static void read_arguments(const char *format, va_list args, uintptr_t pc)
 {
-	struct walk walk = {.pc = pc};
+	struct walk walk = {.pc = pc, .way = IN_ORDER};
 	race_libc_string(format, pc);
 	va_copy(walk.args, args);
-	for (const char *at = format; (at = strchr(at, '%'));) {
-		at++;
-		if (!conversion(&walk, &at))
-			break;
-	}
+	if (!walk_format(&walk, format) && walk.is_numbered && !walk.took_one)
+		walk_by_number(&walk, format);
 	va_end(walk.args);
 }
 

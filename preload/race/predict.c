@@ -162,3 +162,21 @@ void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cel
 	if (by_luck && !common && !access->is_free)
 		race_report_predicted(hot, word, cell, old, access);
 }
+
+void race_predict_atomic(struct race_hot *hot, uintptr_t address, unsigned bytes_log, uint32_t kind)
+{
+	struct race_thread *t = hot->thread;
+	if (!shim_options.predict || hot->busy || !__atomic_load_n(&set_of, __ATOMIC_ACQUIRE))
+		return;
+	const race_cell *cells = race_cells_of(address);
+	race_cell mask = ((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK;
+	race_enter(hot);
+	for (int i = 0; i < RACE_CELLS && t->unlearned; i++) {
+		race_cell old = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
+		uint32_t slot = race_cell_slot(old), epoch = race_cell_epoch(old);
+		if ((old & mask) && (old & RACE_ATOMIC) && !(old & kind & RACE_READ) && slot != t->slot &&
+		    t->clock.epoch[slot] >= epoch && t->must.epoch[slot] < t->clock.epoch[slot])
+			common_lock(t, set_of[slot][epoch]);
+	}
+	race_leave(hot);
+}

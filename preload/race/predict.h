@@ -14,6 +14,9 @@ static inline bool race_predict_wanted(const struct race_thread *t, uint32_t slo
 
 void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cell old,
                   const struct race_access *access);
+/* Before an atomic access under a lock: what other sections of the lock did to it atomically is no conflict, and
+ * yet the later section may depend on it (a pointer that is stored and looked at again under the lock). */
+void race_predict_atomic(struct race_hot *hot, uintptr_t address, unsigned bytes_log, uint32_t kind);
 /* The calling thread's held locks have changed. True: it is another set, which counts from the next epoch on. */
 bool race_predict_lockset(struct race_thread *t);
 /* An epoch begins, or nothing was done in it yet: this is the set that was held in it. */

@@ -401,10 +401,20 @@ static uint32_t drop_lock(struct race_thread *t, const void *lock)
 	return 0;
 }
 
+/* A recursive mutex that was taken more than once is given back one of these times: that is no release. */
+static bool stays_held(const void *lock)
+{
+	const struct shim_thread *self = &shim_self;
+	for (uint32_t i = self->depth; self->capacity && i-- > 0;)
+		if (self->held[i].lock == lock)
+			return self->held[i].how & SHIM_HOW_RELOCKS;
+	return false;
+}
+
 void shim_race_unlock_now(const void *lock, uint32_t how)
 {
 	struct race_hot *hot = race_self();
-	if (!hot || hot->busy)
+	if (!hot || hot->busy || ((how & SHIM_HOW_KIND) == DT_LOCK_MUTEX && stays_held(lock)))
 		return;
 	race_enter(hot);
 	race_trace_event(hot, RACE_EVENT_UNLOCK, (uintptr_t)lock);

@@ -3,11 +3,28 @@
 import json
 import os
 import pathlib
+import re
 import shutil
+import subprocess
 
 from detect_case import DETECT, DetectCase
 
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+
+
+def version(compiler):
+    return subprocess.run([compiler, "-dumpversion"], stdout=subprocess.PIPE, text=True).stdout.split(".")[0].strip()
+
+
+def other_versions():
+    """What else is installed of the two, as Debian names them: clang-16, gcc-11."""
+    known = {(name, version(name)) for name in COMPILERS}
+    found = {path.name for folder in os.get_exec_path() for path in pathlib.Path(folder).glob("*-*")
+             if re.fullmatch(r"(gcc|clang)-\d+", path.name)}
+    return sorted(name for name in found if tuple(name.split("-")) not in known)
+
+
+ALL_COMPILERS = COMPILERS + other_versions()
 
 HEAD = """
 #define _GNU_SOURCE
@@ -41,7 +58,7 @@ class RaceCase(DetectCase):
         source = self.write(name + suffix, text)
         program = self.folder / f"{name}-{compiler}"
         variable = {"cc": "CC", "c++": "CXX"}[command]
-        driver = compiler if command == "cc" else {"gcc": "g++", "clang": "clang++"}[compiler]
+        driver = compiler if command == "cc" else compiler.replace("gcc", "g++").replace("clang", "clang++")
         include = os.path.join(os.path.dirname(__file__), "../../libdetect/include")
         done = self.detect(command, "-g", "-O1", "-I", include, *flags, source, "-o", program, env={variable: driver})
         self.assertEqual(done.returncode, 0, done.stderr.decode())

@@ -297,6 +297,8 @@ for _call in ("sprintf(z->b, ", "__sprintf_chk(z->b, 1, 64, ", "v_sprintf(z->b, 
     row(_name, _call + '"<%s>", "text")', "R(z->b[6])", "R(z->b[7])")
     row(_name, _call + '"%-3d%5.2f%Lg%c%.3s%*d%p%hhd%zu%s", 1, 2.5, 1.0L, 65, "abcdef", 3, 4, (void *)0, 5, sizeof 1, z->a)', "W(z->a[12])", "W(z->a[13])")
     row(_name, _call + '"%.*s", 5, z->a)', "W(z->a[4])", "W(z->a[5])")
+    row(_name, _call + '"%3$Lg %2$.*4$s %1$*4$d%5$hhd", 1, z->a, 1.0L, 5, 2)', "W(z->a[4])", "W(z->a[5])")
+    row(_name, _call + '"%2$s%1$g%2$s", 2.5, z->a)', "W(z->a[12])", "W(z->a[13])")
 row("snprintf", 'snprintf(z->b, 4, "%s", "long text")', "R(z->b[3])", "R(z->b[4])")
 row("snprintf", 'snprintf(z->b, 64, "%d%n", 4, (int *)z->a)', "R(z->a[3])", "R(z->a[4])")
 for _call in ("asprintf(&z->p, ", "__asprintf_chk(&z->p, 1, ", "v_asprintf(&z->p, ", "v_asprintf_chk(&z->p, "):

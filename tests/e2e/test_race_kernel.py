@@ -10,6 +10,7 @@ SETUP = r"""
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *, sock
 int __open_2(const char *, int);
 int __open64_2(const char *, int);
 
-static int v, n, p[2], full[2], pair[2], listener, client, server, other[2], event, epoll, file;
+static int v, n, p[2], full[2], pair[2], listener, client, server, other[2], event, epoll, file, again, unlocked;
 static _Thread_local char bytes[8] = "1";
 static pthread_t thread_b;
 static atomic_int tid_b, handled;
@@ -83,6 +84,8 @@ static void setup(void)
 	event = eventfd(0, 0);
 	epoll = epoll_create1(0);
 	file = mkstemp(name);
+	again = open(name, O_RDWR);
+	unlocked = memfd_create("unlocked", 0);
 	unlink(name);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -99,6 +102,7 @@ ADD = "CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, full[0], &(struct epoll_event){.eve
 END = "CHECK(read(p[0], bytes, 1) == 0);"
 KILL, WAIT = "CHECK(kill(getpid(), SIGUSR1) == 0);", "int number; CHECK(sigwait(&set, &number) == 0);"
 CLOSE = "close(n);"
+LOCKED, FREED = "(struct flock){.l_type = F_WRLCK}", "(struct flock){.l_type = F_UNLCK}"
 MAP = "(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page);"
 
 
@@ -108,6 +112,11 @@ def sends(code):
 
 def polls(code):
     return "v = 1; " + ADD, f"struct epoll_event e; CHECK({code} == 1); v++;"
+
+
+def locks(take, again, give):
+    """The file's lock, by two open file descriptions."""
+    return f"CHECK({take} == 0); v = 1; CHECK({give} == 0); step(0);", f"step(1); CHECK({again} == 0); v++;"
 
 
 def opens(code):
@@ -186,6 +195,13 @@ ORDERS = {
     "sigaction": ("v = 1; sigaction(SIGUSR2, &(struct sigaction){.sa_handler = handler}, NULL); step(0);",
                   "step(1); accept_signal(SIGUSR2); raise(SIGUSR2); wait_handled();"),
     "signal": ("v = 1; signal(SIGUSR2, handler); step(0);", "step(1); accept_signal(SIGUSR2); raise(SIGUSR2); wait_handled();"),
+    "flock": locks("flock(file, LOCK_EX)", "flock(again, LOCK_EX)", "flock(file, LOCK_UN)"),
+    "flock-by-closing": locks("flock(file, LOCK_EX)", "flock(again, LOCK_SH)", "close(file)"),
+    "flock-for-readers": locks("flock(file, LOCK_EX)", "flock(again, LOCK_SH)", "flock(file, LOCK_SH)"),
+    "fcntl": locks(f"fcntl(file, F_OFD_SETLKW, &{LOCKED})", f"fcntl(again, F_OFD_SETLK, &{LOCKED})", f"fcntl(file, F_OFD_SETLK, &{FREED})"),
+    "fcntl64": locks(f"fcntl64(file, F_OFD_SETLKW, &{LOCKED})", f"fcntl64(again, F_OFD_SETLK, &{LOCKED})", f"fcntl64(file, F_OFD_SETLK, &{FREED})"),
+    "fcntl-number": opens("fcntl(0, F_DUPFD, 0)"),
+    "fcntl64-number": opens("fcntl64(0, F_DUPFD_CLOEXEC, 0)"),
     "mmap": ("step(0); give_page_back(); step(1);", "step(2); CHECK(mmap" + MAP + " page[0] = 2;"),
     "mmap64": ("step(0); give_page_back(); step(1);", "step(2); CHECK(mmap64" + MAP + " page[0] = 2;"),
 }
@@ -198,6 +214,11 @@ NO_ORDERS = {
     "another-number": ("step(0); v = 1; close(event); step(1);", "step(2); close(n); CHECK(dup(0) == n); v++;"),
     "another-signal": ("step(0); v = 1; kill(getpid(), SIGUSR2); step(1);",
                        "step(2); raise(SIGUSR1); CHECK(sigtimedwait(&(sigset_t){{1 << (SIGUSR1 - 1)}}, NULL, &(struct timespec){20, 0}) == SIGUSR1); v++;"),
+    # Locks of the process exclude none of its threads.
+    "record-lock": (f"step(0); CHECK(fcntl(file, F_SETLKW, &{LOCKED}) == 0); v = 1; CHECK(fcntl(file, F_SETLK, &{FREED}) == 0); step(1);",
+                    f"step(2); CHECK(fcntl(again, F_SETLKW, &{LOCKED}) == 0); v++;"),
+    "lock-of-another-file": ("step(0); CHECK(flock(file, LOCK_EX) == 0); v = 1; CHECK(flock(file, LOCK_UN) == 0); step(1);",
+                             "step(2); CHECK(flock(unlocked, LOCK_EX) == 0); v++;"),
     "the-same-memory": ("step(0); page[0] = 1; step(1);", "step(2); page[0] = 2;"),
 }
 
