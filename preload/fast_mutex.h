@@ -48,8 +48,9 @@ static inline bool shim_fast_mutex_take(const struct shim_thread *t, pthread_mut
 	return true;
 }
 
-/* True: released. False: the real function must say what is wrong. */
-static inline bool shim_fast_mutex_give(const struct shim_thread *t, pthread_mutex_t *mutex)
+/* True: released, and *wanted when it was the last time and shim_fast_mutex_wake is due. False: the real function must
+ * say what is wrong. */
+static inline bool shim_fast_mutex_give(const struct shim_thread *t, pthread_mutex_t *mutex, bool *wanted)
 {
 	int *word = &mutex->__data.__lock;
 	if (mutex->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP) {
@@ -62,8 +63,8 @@ static inline bool shim_fast_mutex_give(const struct shim_thread *t, pthread_mut
 	mutex->__data.__nusers--;
 	if (__libc_single_threaded)
 		*word = 0;
-	else if (SHIM_UNLIKELY(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) > 1))
-		shim_fast_mutex_wake(word);
+	else
+		*wanted = __atomic_exchange_n(word, 0, __ATOMIC_RELEASE) > 1;
 	return true;
 }
 

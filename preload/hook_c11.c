@@ -13,6 +13,7 @@
 #include "thread.h"
 #include "wait.h"
 #include "waiters.h"
+#include "want.h"
 
 static inline bool relock(struct shim_thread *t, mtx_t *mutex)
 {

@@ -6,6 +6,7 @@
 #include <sys/single_threaded.h>
 #include <time.h>
 
+#include "avoid.h"
 #include "block.h"
 #include "fast_mutex.h"
 #include "hook.h"
@@ -14,6 +15,7 @@
 #include "note.h"
 #include "objects.h"
 #include "race/race.h"
+#include "want.h"
 
 static inline bool recursive(const pthread_mutex_t *mutex)
 {
@@ -71,33 +73,82 @@ static __attribute__((noinline)) int lock_contended(struct shim_thread *t, pthre
 	return result;
 }
 
-SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
+/* The entry is noted. */
+static __attribute__((noinline)) int lock_wanted(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index,
+                                                 uintptr_t slot)
 {
-	struct shim_thread *t = &shim_self;
-	if (relock(t, mutex))
-		return SHIM_REAL(pthread_mutex_lock)(mutex);
-	uint32_t index = shim_want(t, mutex, SHIM_SLOT(), DT_LOCK_MUTEX);
-	if (shim_fast_mutex_fits(t, mutex)) {
-		if (SHIM_LIKELY(shim_fast_mutex_take(t, mutex))) {
-			shim_got(t, index, DT_LOCK_MUTEX, true);
-			shim_race_lock(mutex, DT_LOCK_MUTEX, true);
-			return 0;
-		}
-		int waited = lock_contended(t, mutex, index);
-		shim_got(t, index, DT_LOCK_MUTEX, got(waited));
-		shim_race_lock(mutex, DT_LOCK_MUTEX, got(waited));
-		return waited;
-	}
-	int result = alone(mutex)     ? SHIM_REAL(pthread_mutex_lock)(mutex)
-	             : may_try(mutex) ? SHIM_REAL(pthread_mutex_trylock)(mutex)
-	                              : EBUSY;
+	int result = shim_fast_mutex_fits(t, mutex) ? (shim_fast_mutex_take(t, mutex) ? 0 : EBUSY)
+	             : alone(mutex)                 ? SHIM_REAL(pthread_mutex_lock)(mutex)
+	             : may_try(mutex)               ? SHIM_REAL(pthread_mutex_trylock)(mutex)
+	                                            : EBUSY;
 	if (SHIM_UNLIKELY(result == EBUSY))
 		result = lock_contended(t, mutex, index);
 	if (SHIM_UNLIKELY(result == EINVAL))
-		shim_misuse_invalid(t, mutex, SHIM_SLOT());
+		shim_misuse_invalid(t, mutex, slot);
 	shim_got(t, index, DT_LOCK_MUTEX, got(result));
 	shim_race_lock(mutex, DT_LOCK_MUTEX, got(result));
 	return result;
+}
+
+static __attribute__((noinline)) int lock_any(struct shim_thread *t, pthread_mutex_t *mutex, uintptr_t slot)
+{
+	if (relock(t, mutex))
+		return SHIM_REAL(pthread_mutex_lock)(mutex);
+	return lock_wanted(t, mutex, shim_want(t, mutex, slot, DT_LOCK_MUTEX), slot);
+}
+
+static __attribute__((noinline)) int lock_new(struct shim_thread *t, pthread_mutex_t *mutex, uintptr_t slot)
+{
+	return lock_wanted(t, mutex, shim_want_slow(t, mutex, slot, DT_LOCK_MUTEX), slot);
+}
+
+static __attribute__((noinline)) int lock_got(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index)
+{
+	if (t->sample == 0)
+		shim_stats_sample(t, index);
+	shim_race_lock(mutex, DT_LOCK_MUTEX, true);
+	return 0;
+}
+
+/* The entry is noted, and shim_fast_mutex_fits. */
+static inline __attribute__((always_inline)) int lock_take(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index,
+                                                          const struct shim_context *c)
+{
+	if (SHIM_UNLIKELY(!shim_fast_mutex_take(t, mutex)))
+		return lock_wanted(t, mutex, index, c->slot);
+	t->held[index].how = DT_LOCK_MUTEX | SHIM_HOW_HELD;
+	bool timed = --t->sample == 0;
+	return SHIM_UNLIKELY(timed || shim_race_on) ? lock_got(t, mutex, index) : 0;
+}
+
+/* At a known context, another lock than the last time. */
+static __attribute__((noinline)) int lock_other(struct shim_thread *t, pthread_mutex_t *mutex, struct shim_context *c)
+{
+	uint32_t index = t->depth;
+	if (SHIM_UNLIKELY(shim_avoid_on))
+		return lock_any(t, mutex, c->slot);
+	if (SHIM_UNLIKELY(!shim_want_other(t, mutex, c)))
+		return lock_new(t, mutex, c->slot);
+	return lock_take(t, mutex, index, c);
+}
+
+/* Already the caller's: a recursive one is only counted. */
+static inline bool own(const struct shim_thread *t, const pthread_mutex_t *mutex)
+{
+	return SHIM_UNLIKELY(recursive(mutex)) && shim_mutex_owner(mutex) == t->owner;
+}
+
+/* The shortest path saves no register: what is rarer is called in its place. */
+SHIM_HOOK(int, pthread_mutex_lock, (pthread_mutex_t *mutex))
+{
+	struct shim_thread *t = &shim_self;
+	uint32_t index = t->depth;
+	struct shim_context *c = shim_context_known(t, SHIM_SLOT(), DT_LOCK_MUTEX);
+	if (SHIM_UNLIKELY(!c) || !shim_fast_mutex_fits(t, mutex) || own(t, mutex))
+		return lock_any(t, mutex, SHIM_SLOT());
+	if (SHIM_UNLIKELY(!shim_want_again(t, mutex, c)))
+		return lock_other(t, mutex, c);
+	return lock_take(t, mutex, index, c);
 }
 
 SHIM_HOOK(int, pthread_mutex_trylock, (pthread_mutex_t *mutex))
@@ -141,17 +192,25 @@ SHIM_HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t *mutex, clockid_t clock
 
 SHIM_HOOK_AHEAD(int, pthread_mutex_unlock, (pthread_mutex_t *mutex));
 
-static inline __attribute__((always_inline)) int give(struct shim_thread *t, pthread_mutex_t *mutex)
+static __attribute__((noinline)) int wake(pthread_mutex_t *mutex)
 {
-	if (shim_fast_mutex_fits(t, mutex) && SHIM_LIKELY(shim_fast_mutex_give(t, mutex)))
-		return 0;
-	return SHIM_REAL(pthread_mutex_unlock)(mutex);
+	shim_fast_mutex_wake(&mutex->__data.__lock);
+	return 0;
 }
 
-/* Not the lock taken last, or not the thread's. */
+static inline __attribute__((always_inline)) int give(struct shim_thread *t, pthread_mutex_t *mutex)
+{
+	bool wanted = false;
+	if (!shim_fast_mutex_fits(t, mutex) || SHIM_UNLIKELY(!shim_fast_mutex_give(t, mutex, &wanted)))
+		return SHIM_REAL(pthread_mutex_unlock)(mutex);
+	return SHIM_UNLIKELY(wanted) ? wake(mutex) : 0;
+}
+
+/* Not the lock taken last, or not the thread's; or accesses are watched. */
 static __attribute__((noinline)) int unlock_other(struct shim_thread *t, pthread_mutex_t *mutex, uintptr_t slot)
 {
-	if (SHIM_LIKELY(shim_release_slow(t, mutex)))
+	shim_race_unlock(mutex, DT_LOCK_MUTEX);
+	if (SHIM_LIKELY(shim_release(t, mutex)))
 		return give(t, mutex);
 	shim_misuse_unlock(t, mutex, DT_LOCK_MUTEX, slot);
 	int result = SHIM_REAL(pthread_mutex_unlock)(mutex);
@@ -160,12 +219,11 @@ static __attribute__((noinline)) int unlock_other(struct shim_thread *t, pthread
 	return result;
 }
 
-/* What is rare is in unlock_other, so that here are fewer registers to save. */
+/* Saves no register, as the lock. */
 SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 {
 	struct shim_thread *t = &shim_self;
-	shim_race_unlock(mutex, DT_LOCK_MUTEX);
-	if (SHIM_UNLIKELY(!shim_release_last(t, mutex)))
+	if (SHIM_UNLIKELY(shim_race_on) || SHIM_UNLIKELY(!shim_release_last(t, mutex)))
 		return unlock_other(t, mutex, SHIM_SLOT());
 	return give(t, mutex);
 }

@@ -9,6 +9,7 @@
 #include "misuse.h"
 #include "objects.h"
 #include "race/race.h"
+#include "want.h"
 
 enum {
 	READ = DT_LOCK_RWLOCK | SHIM_HOW_SHARED,

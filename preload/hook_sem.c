@@ -21,6 +21,7 @@
 #include "states.h"
 #include "race/race.h"
 #include "unwind_memory.h"
+#include "want.h"
 
 static struct shim_held *held_unit(struct shim_thread *t, const void *sem)
 {

@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "misuse.h"
 #include "race/race.h"
+#include "want.h"
 
 SHIM_HOOK(int, pthread_spin_trylock, (pthread_spinlock_t *lock))
 {

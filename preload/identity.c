@@ -21,6 +21,9 @@ enum {
 	SEM_ROWS = 1 << 12,
 	LOCK_SLOTS = 1 << 20,
 	LOCK_LIMIT = LOCK_SLOTS / 4 * 3,
+	NEAR_BYTES = 32,           /* locks that lie so far apart have neighbouring slots */
+	NEAR_TRIES = 64,
+	LOCK_TRIES = 512,
 	LOCK_INSTANCES = 1 << 18,  /* lives told apart; later ones are known by their class */
 	PAGE_SLOTS = 1 << 16,
 	PAGE_LIMIT = PAGE_SLOTS / 4 * 3,
@@ -88,10 +91,21 @@ static uint64_t hash_address(uint64_t x)
 	return x ^ (x >> 29);
 }
 
-/* The slot of an address; added when `add` and there is room. */
+/* Locks of one page of the program's lie together here too: in a sparse table each would take a page of ours. */
+static uint32_t near_slot(uintptr_t address)
+{
+	uint32_t page = (uint32_t)(hash_address(address / PAGE_BYTES) >> 20);
+	return page * (PAGE_BYTES / NEAR_BYTES) + (uint32_t)(address % PAGE_BYTES / NEAR_BYTES);
+}
+
+/* The slot of an address; added when `add` and there is room. Where too many lie together, those that come later
+ * are spread. */
 static struct lock_slot *slot_of(uintptr_t address, bool add)
 {
-	for (uint32_t i = (uint32_t)(hash_address(address) >> 20), tries = 0; tries < 512; i++, tries++) {
+	uint32_t i = near_slot(address);
+	for (uint32_t tries = 0; tries < LOCK_TRIES; i++, tries++) {
+		if (SHIM_UNLIKELY(tries == NEAR_TRIES))
+			i = (uint32_t)(hash_address(address) >> 20);
 		struct lock_slot *slot = &locks[i & (LOCK_SLOTS - 1)];
 		uintptr_t found = atomic_load_explicit(&slot->address, memory_order_acquire);
 		if (found == 0) {

@@ -22,17 +22,13 @@
 #include "tables.h"
 #include "thread.h"
 #include "unwind_memory.h"
+#include "want.h"
 
-enum {
-	FOREIGN_RELEASES = 1024,
-	FRAMES_MAX = 128,
-	FOLDED_MANY = 1024,  /* folded acquisitions at one place before only some are looked at */
-	FOLDED_SAMPLE = 64   /* then one in so many */
-};
+enum { FOREIGN_RELEASES = 1024, FRAMES_MAX = 128 };
 
 /* Locks released by a thread that did not hold them: the holder's entry is stale. */
 static _Atomic uintptr_t foreign_released[FOREIGN_RELEASES];
-static _Atomic uint32_t foreign_count;
+_Atomic uint32_t shim_foreign_count;
 
 static bool held(const struct shim_held *e)
 {
@@ -91,7 +87,7 @@ static bool owns(const struct shim_thread *t, const struct shim_held *e)
 
 void shim_drop_foreign_released(struct shim_thread *t)
 {
-	if (SHIM_LIKELY(!atomic_load_explicit(&foreign_count, memory_order_relaxed)))
+	if (SHIM_LIKELY(!atomic_load_explicit(&shim_foreign_count, memory_order_relaxed)))
 		return;
 	for (uint32_t i = 0; i < t->depth;) {
 		struct shim_held *e = &t->held[i];
@@ -109,7 +105,7 @@ void shim_drop_foreign_released(struct shim_thread *t)
 bool shim_released_elsewhere(const void *lock)
 {
 	uint32_t at = shim_generation_bucket(lock) & (FOREIGN_RELEASES - 1);
-	return atomic_load(&foreign_count) && atomic_load(&foreign_released[at]) == (uintptr_t)lock;
+	return atomic_load(&shim_foreign_count) && atomic_load(&foreign_released[at]) == (uintptr_t)lock;
 }
 
 void shim_not_released_elsewhere(const void *lock)
@@ -196,14 +192,6 @@ static uint64_t frame_key_of(struct shim_thread *t, const void *lock, uintptr_t 
 	return key | 1;
 }
 
-/* Over the budget, at a place that makes ever new acquisitions: look at some of them only. */
-static bool passed_over(struct shim_context *c)
-{
-	if (SHIM_LIKELY(c->folded < FOLDED_MANY) || ++c->folded % FOLDED_SAMPLE == 0)
-		return false;
-	return true;
-}
-
 /* Record entry `index` unless this thread did so before, in this segment. */
 static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct shim_context *c,
                  const struct shim_pair *pair)
@@ -218,7 +206,7 @@ static void note(struct shim_thread *t, uint32_t index, uintptr_t slot, struct s
 	sighted(t, resolve(t, index, frame_key_of(t, e->lock, slot), &folded));
 	if (folded) {
 		c->folded++;
-		shim_log_count(DT_COUNT_FOLDED, c->folded < FOLDED_MANY ? 1 : FOLDED_SAMPLE);
+		shim_log_count(DT_COUNT_FOLDED, c->folded < SHIM_FOLDED_MANY ? 1 : SHIM_FOLDED_SAMPLE);
 	}
 	shim_seen_add(t, pair);
 	t->busy = 0;
@@ -303,49 +291,15 @@ static bool grow_held(struct shim_thread *t)
 	return true;
 }
 
-/* What shim_want compares with the next time. */
-static inline void remember_last(struct shim_thread *t, struct shim_context *c, const struct shim_pair *pair)
-{
-	c->last_lock = NULL;
-	if (SHIM_UNLIKELY(shim_avoid_on))
-		return;
-	atomic_signal_fence(memory_order_seq_cst);
-	c->last_parent = pair->parent;
-	c->last_era = t->salt ^ pair->generation;
-	c->last_signals = t->signals;
-	c->last_signature = pair->signature;
-	atomic_signal_fence(memory_order_seq_cst);
-	c->last_lock = pair->lock;
-}
-
-static inline struct shim_pair pair_of(const struct shim_thread *t, uint64_t parent, const void *lock, uint32_t context,
-                                       uint32_t how)
-{
-	struct shim_pair pair = {parent, 0, lock, shim_generation_of(lock), context};
-	pair.signature = shim_mix(parent, lock, pair.generation, context, how) ^ shim_signals_salt(t->signals);
-	return pair;
-}
-
 uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c)
 {
 	uint32_t index = t->depth;
-	struct shim_held *e = &t->held[index];
-	const struct shim_pair pair = pair_of(t, e[-1].signature, lock, c->id, c->how);
-	if (SHIM_UNLIKELY(c->epoch != atomic_load_explicit(&shim_code_epoch, memory_order_relaxed) ||
-	                  atomic_load_explicit(&foreign_count, memory_order_relaxed) || t->busy ||
-	                  t->signals >> SHIM_SIGNALS_OPEN_SHIFT == SHIM_SIGNALS_OPEN_UNKNOWN ||
-	                  !(passed_over(c) || shim_seen(t, &pair))))
+	if (SHIM_UNLIKELY(!shim_want_other(t, lock, c)))
 		return shim_want_slow(t, lock, c->slot, c->how);
-	t->depth = index + 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	e->lock = lock;
-	e->signature = pair.signature;
-	e->context = c->id;
-	e->signals = t->signals;
-	e->acq = 0;
-	remember_last(t, c, &pair);
-	if (SHIM_UNLIKELY(shim_avoid_on))
+	if (SHIM_UNLIKELY(shim_avoid_on)) {
+		c->last_lock = NULL; /* it comes here the next time too */
 		shim_avoid_want(t, index, c->how);
+	}
 	return index;
 }
 
@@ -363,7 +317,7 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 		shim_signals_refresh(t, &c);
 	}
 	uint32_t index = t->depth;
-	const struct shim_pair pair = pair_of(t, signature_below(t, index), lock, c->id, how);
+	const struct shim_pair pair = shim_pair_of(t, signature_below(t, index), lock, c->id, how);
 	t->depth = index + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	struct shim_held *e = &t->held[index];
@@ -379,7 +333,8 @@ uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint3
 	if (!t->busy) {
 		c->last_lock = NULL;
 		c->how = (uint16_t)how;
-		remember_last(t, c, &pair);
+		if (SHIM_LIKELY(!shim_avoid_on))
+			shim_want_remember(t, c, &pair);
 	}
 	if (SHIM_UNLIKELY(shim_avoid_on))
 		shim_avoid_want(t, index, how);
@@ -414,7 +369,7 @@ static void released_elsewhere(void *lock)
 {
 	uint32_t bucket = shim_generation_bucket(lock);
 	atomic_store(&foreign_released[bucket & (FOREIGN_RELEASES - 1)], (uintptr_t)lock);
-	atomic_fetch_add(&foreign_count, 1);
+	atomic_fetch_add(&shim_foreign_count, 1);
 	atomic_fetch_add(&shim_generation[bucket], 1);
 }
 

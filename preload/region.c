@@ -8,6 +8,10 @@
 
 #include "region.h"
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 enum { HUGE_BYTES = 2 << 20 };
 
 static _Atomic size_t mapped_bytes;
@@ -60,24 +64,49 @@ void *shim_region_map_apart(size_t bytes)
 	return p ? p + PAGE : NULL;
 }
 
-void *shim_region_map_dense(size_t bytes, bool wipe)
+/* At a multiple of a huge page, so that all of it can be in such. */
+static char *map_aligned(size_t bytes)
 {
-	if (bytes < HUGE_BYTES)
-		return shim_region_map(bytes, wipe);
-	int saved = errno;
 	char *p = map(bytes + HUGE_BYTES);
-	if (!p) {
-		errno = saved;
+	if (!p)
 		return NULL;
-	}
 	char *aligned = (char *)(((uintptr_t)p + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1));
 	if (aligned > p)
 		shim_region_unmap(p, (size_t)(aligned - p));
 	if (aligned + bytes < p + bytes + HUGE_BYTES)
 		shim_region_unmap(aligned + bytes, (size_t)(p + HUGE_BYTES - aligned));
-	void *region = advised(aligned, bytes, MADV_HUGEPAGE, wipe);
+	return aligned;
+}
+
+void *shim_region_map_dense(size_t bytes, bool wipe)
+{
+	if (bytes < HUGE_BYTES)
+		return shim_region_map(bytes, wipe);
+	int saved = errno;
+	char *p = map_aligned(bytes);
+	void *region = p ? advised(p, bytes, MADV_HUGEPAGE, wipe) : NULL;
 	errno = saved;
 	return region;
+}
+
+void *shim_region_map_growing(size_t bytes, bool wipe)
+{
+	int saved = errno;
+	char *p = map_aligned(bytes);
+	void *region = p ? advised(p, bytes, MADV_NOHUGEPAGE, wipe) : NULL;
+	errno = saved;
+	return region;
+}
+
+void shim_region_enlarge_pages(void *region, size_t from, size_t end, bool touched)
+{
+	int saved = errno;
+	size_t start = (from + HUGE_BYTES - 1) & ~(size_t)(HUGE_BYTES - 1);
+	if (start < end)
+		syscall(SYS_madvise, (char *)region + start, end - start, MADV_HUGEPAGE);
+	if (start < end && touched) /* Linux 6.1; before that khugepaged does it some time */
+		syscall(SYS_madvise, (char *)region + start, end - start, MADV_COLLAPSE);
+	errno = saved;
 }
 
 void shim_region_unmap(void *region, size_t bytes)

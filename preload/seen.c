@@ -63,14 +63,13 @@ static bool add_row(struct shim_matrix *m, uint64_t key)
 {
 	uint32_t at = (uint32_t)(key >> 32);
 	for (uint32_t tries = 0; tries < SHIM_MATRIX_TRIES; tries++, at++) {
-		__typeof__(&m->rows[0]) slot = &m->rows[at % SHIM_MATRIX_SLOTS];
-		if (slot->key == key)
+		uint64_t *slot = &m->rows[at % SHIM_MATRIX_SLOTS];
+		if (*slot == key)
 			return true;
-		if (slot->key || m->row_count == SHIM_MATRIX_ROWS)
+		if (*slot || m->row_count == SHIM_MATRIX_ROWS)
 			continue;
-		slot->row = m->row_count++;
-		atomic_signal_fence(memory_order_seq_cst);
-		slot->key = key;
+		m->row_count++;
+		*slot = key;
 		return true;
 	}
 	return false;
@@ -79,12 +78,14 @@ static bool add_row(struct shim_matrix *m, uint64_t key)
 /* The rows of a past segment are of no more use; their keys hold the segment's salt. */
 static void renew(struct shim_thread *t, struct shim_matrix *m)
 {
-	for (uint32_t i = 0; i < SHIM_MATRIX_SLOTS; i++)
-		m->rows[i].key = 0;
-	atomic_signal_fence(memory_order_seq_cst);
-	for (uint32_t i = 0; i < m->row_count; i++)
+	for (uint32_t i = 0; i < SHIM_MATRIX_SLOTS; i++) {
+		if (!m->rows[i])
+			continue;
+		m->rows[i] = 0;
+		atomic_signal_fence(memory_order_seq_cst);
 		for (uint32_t k = 0; k < SHIM_MATRIX_LOCKS / 64; k++)
 			m->bits[i][k] = 0;
+	}
 	m->row_count = 0;
 	m->segment = t->segment;
 }

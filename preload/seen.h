@@ -25,13 +25,11 @@ struct shim_matrix {
 		const void *lock;
 		uint32_t generation, column;
 	} columns[SHIM_MATRIX_SLOTS];
-	struct {
-		uint64_t key;
-		uint32_t row, zero;
-	} rows[SHIM_MATRIX_SLOTS];
+	uint64_t rows[SHIM_MATRIX_SLOTS];  /* keys */
 	uint32_t column_count, row_count;
 	uint32_t segment, zero;    /* that the rows are of */
-	uint64_t bits[SHIM_MATRIX_ROWS][SHIM_MATRIX_LOCKS / 64];
+	/* By the slot of the key, so that the bits can be fetched before the key is. */
+	uint64_t bits[SHIM_MATRIX_SLOTS][SHIM_MATRIX_LOCKS / 64];
 };
 
 /* One acquisition: what was held, at which place, which lock. */
@@ -67,12 +65,12 @@ static inline uint64_t *shim_matrix_find(const struct shim_thread *t, struct shi
 	}
 	uint64_t key = shim_matrix_row_key(t, pair);
 	uint32_t r = (uint32_t)(key >> 32);
-	for (tries = 0; m->rows[r % SHIM_MATRIX_SLOTS].key != key; r++)
+	for (tries = 0; m->rows[r % SHIM_MATRIX_SLOTS] != key; r++)
 		if (++tries == SHIM_MATRIX_TRIES)
 			return NULL;
 	uint32_t column = m->columns[c % SHIM_MATRIX_SLOTS].column;
 	*bit = column % 64;
-	return &m->bits[m->rows[r % SHIM_MATRIX_SLOTS].row][column / 64];
+	return &m->bits[r % SHIM_MATRIX_SLOTS][column / 64];
 }
 
 static inline bool shim_tag_seen(const struct shim_thread *t, uint64_t signature)

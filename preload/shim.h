@@ -179,9 +179,6 @@ static inline uint64_t shim_mix(uint64_t parent, const void *object, uint32_t ge
 bool shim_attach(struct shim_thread *t);
 struct shim_context *shim_context_find(struct shim_thread *t, uintptr_t slot);
 uint32_t shim_context_of_allocation(struct shim_thread *t, const struct shim_allocation *a);
-uint32_t shim_want_slow(struct shim_thread *t, void *lock, uintptr_t slot, uint32_t how);
-/* The same at a context that is known to lie on the stack: another lock, or under others, than last. */
-uint32_t shim_want_here(struct shim_thread *t, void *lock, struct shim_context *c);
 void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t how, uintptr_t slot);
 /* False: the calling thread, which is observed, does not hold it. */
 bool shim_release_slow(struct shim_thread *t, void *lock);
@@ -204,34 +201,6 @@ static inline __attribute__((always_inline)) bool shim_context_lies(const struct
 			return false;
 	} while (++v < end);
 	return true;
-}
-
-/* Note that the calling thread wants `lock`, with the held stack at `t->depth` or deeper: the index
- * of its entry for shim_got, or SHIM_NO_ENTRY when nothing is recorded.
- *
- * The fast path: the thread did exactly this the last time it was at this place. Entry first
- * reserved, then written: a handler in between finds it not held. */
-static inline __attribute__((always_inline)) uint32_t shim_want(struct shim_thread *t, void *lock, uintptr_t slot,
-                                                                uint32_t how)
-{
-	uint32_t index = t->depth;
-	if (SHIM_UNLIKELY(index >= t->capacity))
-		return shim_want_slow(t, lock, slot, how);
-	struct shim_context *c = shim_context_place(t, slot);
-	struct shim_held *e = &t->held[index];
-	if (SHIM_UNLIKELY(c->slot != slot || c->how != how || !(e[-1].how & SHIM_HOW_HELD) || !shim_context_lies(c)))
-		return shim_want_slow(t, lock, slot, how);
-	uint64_t era = t->salt ^ shim_generation_of(lock);
-	if (SHIM_UNLIKELY(c->last_lock != lock || c->last_era != era || c->last_parent != e[-1].signature))
-		return shim_want_here(t, lock, c);
-	t->depth = index + 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	e->lock = lock;
-	e->signature = c->last_signature;
-	e->context = c->id;
-	e->signals = c->last_signals;
-	e->acq = 0;
-	return index;
 }
 
 void shim_not_got(struct shim_thread *t, uint32_t index);

@@ -18,6 +18,9 @@ enum {
 	FRAME_POOL_WORDS = 8 << 20,
 	ACQ_SLOTS = 1 << 21,
 	ACQ_LIMIT = ACQ_SLOTS / 4 * 3,
+	ACQ_MANY = 1 << 15,
+	ACQ_ID_BITS = 21,     /* of a slot: the rest is of the key */
+	ACQ_ID_MASK = (1 << ACQ_ID_BITS) - 1,
 	SIGHTINGS_SEEN = 5,   /* remembered, so as not to log them again */
 	SIGHTINGS_LOGGED = 64 /* of one acquisition, then they are only counted */
 };
@@ -37,11 +40,14 @@ struct acq {
 	_Atomic uint32_t sightings;
 };
 
+static const size_t ACQS_BYTES = (ACQ_LIMIT + 1) * sizeof(struct acq);
+_Static_assert(ACQ_LIMIT <= ACQ_ID_MASK, "an acquisition's number fits into its slot");
+
 static struct stack_slot *stacks;
 static uintptr_t *frame_pool;
-/* Half a key and the number of the acquisition, which has it whole: a look-up in a table of thousands of
+/* A few bits of a key and the number of the acquisition, which has it whole: a look-up in a table of thousands of
  * pages is a miss of the caches each time, so what is probed is as small as can be. */
-static _Atomic uint64_t *acq_slots;
+static _Atomic uint32_t *acq_slots;
 static struct acq *acqs;
 static _Atomic uint32_t stack_count, frame_count, acq_count;
 static _Atomic uint32_t process_number = 1;
@@ -50,8 +56,8 @@ bool shim_tables_open(void)
 {
 	stacks = shim_region_map(STACK_SLOTS * sizeof *stacks, false);
 	frame_pool = shim_region_map(FRAME_POOL_WORDS * sizeof *frame_pool, false);
-	acq_slots = shim_region_map(ACQ_SLOTS * sizeof *acq_slots, true);
-	acqs = shim_region_map((ACQ_LIMIT + 1) * sizeof *acqs, true);
+	acq_slots = shim_region_map_growing(ACQ_SLOTS * sizeof *acq_slots, true);
+	acqs = shim_region_map_growing(ACQS_BYTES, true);
 	return stacks && frame_pool && acq_slots && acqs;
 }
 
@@ -169,6 +175,14 @@ static void acq_log(uint32_t id, uint32_t parent, uint32_t lock, uint32_t stack,
 	SHIM_LOG(&rec);
 }
 
+/* So many that every page of the slots is in use, and further ones are likely: with huge pages a look-up misses one
+ * cache the less. */
+static void expect_many(void)
+{
+	shim_region_enlarge_pages(acq_slots, 0, ACQ_SLOTS * sizeof *acq_slots, true);
+	shim_region_enlarge_pages(acqs, ACQ_MANY * sizeof *acqs, ACQS_BYTES, false);
+}
+
 /* A number of its own; 0 when there are no more. One that loses its slot to another thread stays unused. */
 static uint32_t acq_make(uint64_t key)
 {
@@ -178,6 +192,8 @@ static uint32_t acq_make(uint64_t key)
 	if (id > ACQ_LIMIT)
 		return 0;
 	acqs[id].key = key;
+	if (SHIM_UNLIKELY(id == ACQ_MANY))
+		expect_many();
 	return id;
 }
 
@@ -190,18 +206,19 @@ uint32_t shim_acq_get(uint32_t parent, uint32_t lock, uint32_t stack, enum dt_op
 	uint64_t key = acq_key(parent, lock, stack, op, how, signals);
 	uint32_t id = 0;
 	for (uint32_t i = (uint32_t)(key >> 32), tries = 0; tries < 256; i++, tries++) {
-		_Atomic uint64_t *slot = &acq_slots[i & (ACQ_SLOTS - 1)];
-		uint64_t found = atomic_load_explicit(slot, memory_order_acquire);
+		_Atomic uint32_t *slot = &acq_slots[i & (ACQ_SLOTS - 1)];
+		uint32_t found = atomic_load_explicit(slot, memory_order_acquire);
 		if (found == 0) {
 			if (!add || !(id = id ? id : acq_make(key)))
 				break;
-			if (atomic_compare_exchange_strong(slot, &found, key << 32 | id)) {
+			if (atomic_compare_exchange_strong(slot, &found, (uint32_t)key << ACQ_ID_BITS | id)) {
 				acq_log(id, parent, lock, stack, op, how, signals);
 				return id;
 			}
 		}
-		if (found >> 32 == (uint32_t)key && acqs[(uint32_t)found].key == key)
-			return (uint32_t)found;
+		uint32_t candidate = found & ACQ_ID_MASK;
+		if (found == ((uint32_t)key << ACQ_ID_BITS | candidate) && acqs[candidate].key == key)
+			return candidate;
 	}
 	if (add)
 		shim_log_count(DT_COUNT_ACQS_LOST, 1);

@@ -4,6 +4,7 @@
 #include "race/race.h"
 #include "wait.h"
 #include "waiters.h"
+#include "want.h"
 
 /* Published last: from then on others may see this thread wait. */
 static void publish(struct shim_cond_wait *wait, struct shim_thread *t, void *cond, uint32_t how, uintptr_t slot)
