@@ -110,6 +110,11 @@ class OtherLocks(ShimCase):
         self.assert_clean("other_locks", "spin-ordered")
         self.assert_clean("other_locks", "spin-try")
 
+    def test_many_locks_close_together(self):
+        run = self.assert_finds("other_locks", "spins-packed", cycle("packed[777]", "packed[19998]"))
+        self.assertEqual(run.report["processes"][0]["locks"], 20000)
+        self.assert_clean("other_locks", "spins-packed-ordered")
+
     def test_c11(self):
         pair = cycle("first_mtx", "second_mtx")
         for case in ("mtx-plain", "mtx-timed", "mtx-recursive"):

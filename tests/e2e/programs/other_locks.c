@@ -57,6 +57,54 @@ static void spin_try(void)
 	in_turn(spin_forwards, spin_try_backwards);
 }
 
+/* So close together that each page has more of them than the shim's table has slots for a page. */
+enum { PACKED = 20000, PACKED_FIRST = 777, PACKED_SECOND = 19998 };
+
+static pthread_spinlock_t packed[PACKED];
+
+static void packed_all(void)
+{
+	for (int i = 0; i < PACKED; i++) {
+		CHECK(pthread_spin_lock(&packed[i]) == 0);
+		CHECK(pthread_spin_unlock(&packed[i]) == 0);
+	}
+}
+
+static void packed_pair(int outer, int inner)
+{
+	CHECK(pthread_spin_lock(&packed[outer]) == 0);
+	CHECK(pthread_spin_lock(&packed[inner]) == 0);
+	CHECK(pthread_spin_unlock(&packed[inner]) == 0);
+	CHECK(pthread_spin_unlock(&packed[outer]) == 0);
+}
+
+static void packed_forwards(void)
+{
+	packed_pair(PACKED_FIRST, PACKED_SECOND);
+}
+
+static void packed_backwards(void)
+{
+	packed_pair(PACKED_SECOND, PACKED_FIRST);
+}
+
+static void spins_packed(void)
+{
+	for (int i = 0; i < PACKED; i++)
+		CHECK(pthread_spin_init(&packed[i], PTHREAD_PROCESS_PRIVATE) == 0);
+	packed_all();
+	in_turn(packed_forwards, packed_backwards);
+	packed_all();
+}
+
+static void spins_packed_ordered(void)
+{
+	for (int i = 0; i < PACKED; i++)
+		CHECK(pthread_spin_init(&packed[i], PTHREAD_PROCESS_PRIVATE) == 0);
+	packed_all();
+	in_turn(packed_forwards, packed_forwards);
+}
+
 static void mtx_forwards(void)
 {
 	CHECK(mtx_lock(&first_mtx) == thrd_success);
@@ -169,7 +217,8 @@ static void mixed_ordered(void)
 	in_turn(mutex_then_table, table_then_spin, mutex_then_spin);
 }
 
-CASES({"spin", spin}, {"spin-ordered", spin_ordered}, {"spin-try", spin_try}, {"mtx-plain", plain},
+CASES({"spin", spin}, {"spin-ordered", spin_ordered}, {"spin-try", spin_try},
+      {"spins-packed", spins_packed}, {"spins-packed-ordered", spins_packed_ordered}, {"mtx-plain", plain},
       {"mtx-plain-ordered", plain_ordered}, {"mtx-plain-try", plain_try}, {"mtx-timed", timed},
       {"mtx-timed-wait", timed_wait}, {"mtx-recursive", recursive},
       {"mtx-recursive-relock", recursive_relock}, {"mixed", mixed}, {"mixed-ordered", mixed_ordered})
