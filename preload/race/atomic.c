@@ -1,12 +1,6 @@
-/* atomic.c: __tsan_atomic*: the operation itself, and what its order publishes or learns.
- *
- * C++20's rules (6.9.2.2): a release is seen by an acquire that reads it or one of its release sequence,
- * which a read-modify-write of any order goes on with and a plain store ends. A relaxed store publishes what
- * was known at the last release fence; what a relaxed load reads is known from the next acquire fence on.
- * Value and clock change together, under the object's lock. */
-#include "access.h"
+/* atomic.c: __tsan_atomic*: the operation itself, and what its order publishes or learns (atomic.h). */
 #include "abi.h"
-#include "sync.h"
+#include "atomic.h"
 
 typedef uint8_t a8;
 typedef uint16_t a16;
@@ -16,138 +10,42 @@ __extension__ typedef unsigned __int128 a128;
 
 #define PC ((uintptr_t)__builtin_return_address(0))
 
-static inline bool acquires(int order)
-{
-	return order == __ATOMIC_ACQUIRE || order == __ATOMIC_CONSUME || order == __ATOMIC_ACQ_REL ||
-	       order == __ATOMIC_SEQ_CST;
-}
-
-static inline bool releases(int order)
-{
-	return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
-}
-
-/* Compilers may put more than the order into the upper bits. */
-static inline int plain_order(int order)
-{
-	order &= 0x7fff;
-	return order <= __ATOMIC_SEQ_CST ? order : __ATOMIC_SEQ_CST;
-}
-
-/* An operation that is being followed. */
-struct operation {
-	struct race_hot *hot; /* NULL: it is not */
-	struct race_sync *sync;
-};
-
-static struct operation begin(volatile const void *address, bool make)
-{
-	struct race_hot *hot = race_self();
-	if (!hot || hot->busy || hot->ignore & RACE_IGNORE_SYNC)
-		return (struct operation){NULL, NULL};
-	race_enter(hot);
-	return (struct operation){hot, race_sync_lock((uintptr_t)address, make)};
-}
-
-static void end(const struct operation *op)
-{
-	if (op->sync)
-		race_sync_unlock(op->sync);
-	if (op->hot)
-		race_leave(op->hot);
-}
-
-static void learned(const struct operation *op, int order)
-{
-	if (!op->sync || !op->sync->clock)
-		return;
-	struct race_thread *t = op->hot->thread;
-	if (acquires(order)) {
-		race_sync_acquire(t, op->sync, true);
-		return;
-	}
-	race_clock_refresh(&t->to_acquire);
-	race_clock_refresh(op->sync->clock);
-	race_clock_join(&t->to_acquire, op->sync->clock);
-	t->has_to_acquire = true;
-}
-
-/* What the last release fence covers, instead of or beside what is there. */
-static void publish_fence(const struct operation *op, bool store)
-{
-	struct race_thread *t = op->hot->thread;
-	struct race_sync *sync = op->sync;
-	race_clock_refresh(&t->to_release);
-	if (!sync->clock && !(sync->clock = race_clock_new()))
-		return;
-	if (!sync->must && !(sync->must = race_clock_new()))
-		return;
-	race_clock_refresh(sync->clock);
-	race_clock_refresh(sync->must);
-	if (store) {
-		race_clock_copy(sync->clock, &t->to_release);
-		race_clock_copy(sync->must, &t->to_release);
-	} else {
-		race_clock_join(sync->clock, &t->to_release);
-		race_clock_join(sync->must, &t->to_release);
-	}
-	sync->last_epoch = 0;
-}
-
-static void published(const struct operation *op, int order, bool is_store)
-{
-	if (!op->sync)
-		return;
-	if (releases(order))
-		race_sync_release(op->hot, op->sync, is_store ? SHIM_RACE_STORE : SHIM_RACE_JOIN, true);
-	else if (op->hot->thread->has_to_release)
-		publish_fence(op, is_store);
-	else if (is_store)
-		race_sync_silence(op->sync);
-}
-
-/* A store must have an object when it publishes; one that publishes nothing only silences. */
-static bool wants_object(int order)
-{
-	return releases(order) || (race_hot.stamp && race_hot.thread->has_to_release);
-}
-
 #define LOAD(bits, log)                                                                                      \
 	ABI(a##bits, __tsan_atomic##bits##_load, (const volatile a##bits *a, int order))                     \
 	{                                                                                                    \
-		order = plain_order(order);                                                                  \
+		order = race_plain_order(order);                                                                  \
 		race_access_atomic((uintptr_t)a, log, RACE_READ, PC);                                        \
-		struct operation op = begin(a, false);                                                       \
+		struct race_operation op = race_atomic_begin(a, false);                                                       \
 		a##bits value = RAW_LOAD_##bits(a);                                                          \
 		/* One that was made meanwhile may have been made by the store that was read. */             \
 		if (op.hot && !op.sync && (op.sync = race_sync_lock((uintptr_t)a, false)))                   \
 			value = RAW_LOAD_##bits(a);                                                          \
-		learned(&op, order);                                                                         \
-		end(&op);                                                                                    \
+		race_atomic_learned(&op, order);                                                                         \
+		race_atomic_end(&op);                                                                                    \
 		return value;                                                                                \
 	}
 
 #define STORE(bits, log)                                                                                     \
 	ABI(void, __tsan_atomic##bits##_store, (volatile a##bits * a, a##bits value, int order))             \
 	{                                                                                                    \
-		order = plain_order(order);                                                                  \
+		order = race_plain_order(order);                                                                  \
 		race_access_atomic((uintptr_t)a, log, 0, PC);                                                \
-		struct operation op = begin(a, wants_object(order));                                         \
-		published(&op, order, true);                                                                 \
+		struct race_operation op = race_atomic_begin(a, race_atomic_wants_object(order));                                         \
+		race_atomic_published(&op, order, true);                                                                 \
 		RAW_STORE_##bits(a, value);                                                                  \
-		end(&op);                                                                                    \
+		race_atomic_end(&op);                                                                                    \
 	}
 
 #define UPDATE(bits, log, name, raw)                                                                         \
 	ABI(a##bits, __tsan_atomic##bits##_##name, (volatile a##bits * a, a##bits value, int order))         \
 	{                                                                                                    \
-		order = plain_order(order);                                                                  \
+		order = race_plain_order(order);                                                                  \
 		race_access_atomic((uintptr_t)a, log, 0, PC);                                                \
-		struct operation op = begin(a, true);                                                        \
-		learned(&op, order);                                                                         \
-		published(&op, order, false);                                                                \
+		struct race_operation op = race_atomic_begin(a, true);                                                        \
+		race_atomic_learned(&op, order);                                                                         \
+		race_atomic_published(&op, order, false);                                                                \
 		a##bits old = raw(a, value);                                                                 \
-		end(&op);                                                                                    \
+		race_atomic_end(&op);                                                                                    \
 		return old;                                                                                  \
 	}
 
@@ -156,14 +54,14 @@ static bool wants_object(int order)
 	static bool compare_##bits(volatile a##bits *a, a##bits *expected, a##bits value, int order,         \
 	                           int failed, uintptr_t pc)                                                 \
 	{                                                                                                    \
-		order = plain_order(order);                                                                  \
+		order = race_plain_order(order);                                                                  \
 		race_access_atomic((uintptr_t)a, log, 0, pc);                                                \
-		struct operation op = begin(a, true);                                                        \
+		struct race_operation op = race_atomic_begin(a, true);                                                        \
 		bool done = RAW_COMPARE_##bits(a, expected, value);                                          \
-		learned(&op, done ? order : plain_order(failed));                                            \
+		race_atomic_learned(&op, done ? order : race_plain_order(failed));                                            \
 		if (done)                                                                                    \
-			published(&op, order, false);                                                        \
-		end(&op);                                                                                    \
+			race_atomic_published(&op, order, false);                                                        \
+		race_atomic_end(&op);                                                                                    \
 		return done;                                                                                 \
 	}                                                                                                    \
 	ABI(int, __tsan_atomic##bits##_compare_exchange_strong,                                              \
@@ -295,15 +193,15 @@ static void fence_release(struct race_hot *hot)
 
 ABI(void, __tsan_atomic_thread_fence, (int order))
 {
-	order = plain_order(order);
+	order = race_plain_order(order);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	struct operation op = {race_self(), NULL};
+	struct race_operation op = {race_self(), NULL};
 	if (!op.hot || op.hot->busy || op.hot->ignore & RACE_IGNORE_SYNC)
 		return;
 	race_enter(op.hot);
-	if (acquires(order))
+	if (race_acquires(order))
 		fence_acquire(op.hot->thread);
-	if (releases(order))
+	if (race_releases(order))
 		fence_release(op.hot);
-	end(&op);
+	race_atomic_end(&op);
 }

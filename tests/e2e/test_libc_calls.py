@@ -58,7 +58,7 @@ extern int old_scanf(const char *, ...) __asm__("scanf"), old_vscanf(const char 
 ZONE = r"""
 #define HIDDEN __attribute__((no_sanitize("thread"), noinline))
 struct zone {
-	char a[64] __attribute__((aligned(8))), b[4096] __attribute__((aligned(8)));
+	char a[64] __attribute__((aligned(16))), b[4096] __attribute__((aligned(8)));
 	char *p; long gap; size_t n; long gap2;
 	int fd[2], pad[2];
 	FILE *in, *out;
@@ -119,6 +119,16 @@ LISTED(v_scanf, f, const char *f, vscanf(f, args))
 LISTED(old_v_sscanf, f, V(const char *from, const char *f), old_vsscanf(from, f, args))
 LISTED(old_v_fscanf, f, V(FILE *from, const char *f), old_vfscanf(from, f, args))
 LISTED(old_v_scanf, f, const char *f, old_vscanf(f, args))
+extern void a_load(size_t, const void *, void *, int) __asm__("__atomic_load");
+extern void a_store(size_t, void *, const void *, int) __asm__("__atomic_store");
+extern void a_exchange(size_t, void *, const void *, void *, int) __asm__("__atomic_exchange");
+extern bool a_compare(size_t, void *, void *, const void *, int, int) __asm__("__atomic_compare_exchange");
+typedef unsigned __int128 word16;
+extern word16 a_load_16(const void *, int) __asm__("__atomic_load_16");
+extern void a_store_16(void *, word16, int) __asm__("__atomic_store_16");
+extern bool a_compare_16(void *, void *, word16, int, int) __asm__("__atomic_compare_exchange_16");
+#define A_UPDATE(name) extern word16 a_##name##_16(void *, word16, int) __asm__("__atomic_" #name "_16");
+A_UPDATE(exchange) A_UPDATE(fetch_add) A_UPDATE(fetch_sub) A_UPDATE(fetch_and) A_UPDATE(fetch_or) A_UPDATE(fetch_xor) A_UPDATE(fetch_nand)
 #define T ((struct tm *)z->b)
 #define WA ((wchar_t *)z->b)
 #define WB ((wchar_t *)(z->b + 512))
@@ -282,6 +292,20 @@ for _name in ("fwrite", "fwrite_unlocked"):
     row(_name, f"{_name}(z->a, 5, 1, out(z))", "W(z->a[4])", "W(z->a[5])", "nowhere")
 row("fputs", "fputs(z->a, out(z))", "W(z->a[12])", "W(z->a[13])", "nowhere")
 row("puts", "puts(z->a)", "W(z->a[12])", "W(z->a[13])")
+
+# libatomic.
+row("__atomic_load", "a_load(24, z->a, z->b, 5)", "W(z->a[23])", "W(z->a[24]); R(z->a[23])")
+row("__atomic_load", "a_load(24, z->a, z->b, 5)", "R(z->b[23])", "R(z->b[24])")
+row("__atomic_store", "a_store(24, z->a, z->b, 5)", "R(z->a[23])", "R(z->a[24])")
+row("__atomic_store", "a_store(24, z->a, z->b, 5)", "W(z->b[23])", "W(z->b[24])")
+row("__atomic_exchange", "a_exchange(24, z->a, z->b, z->b + 64, 5)", "R(z->a[23])", "R(z->a[24])")
+row("__atomic_exchange", "a_exchange(24, z->a, z->b, z->b + 64, 5)", "R(z->b[87])", "R(z->b[88])")
+row("__atomic_compare_exchange", "(void)!a_compare(24, z->a, z->b, z->b + 64, 5, 5)", "R(z->b[23])", "R(z->b[87])")
+row("__atomic_load_16", "use((long)a_load_16(z->a, 5))", "W(z->a[15])", "W(z->a[16]); R(z->a[15])")
+row("__atomic_store_16", "a_store_16(z->a, 7, 5)", "R(z->a[15])", "R(z->a[16])")
+row("__atomic_compare_exchange_16", "(void)!a_compare_16(z->a, z->b, 7, 5, 5)", "R(z->b[15])", "R(z->b[16])")
+for _name in ("exchange", "fetch_add", "fetch_sub", "fetch_and", "fetch_or", "fetch_xor", "fetch_nand"):
+    row(f"__atomic_{_name}_16", f"use((long)a_{_name}_16(z->a, 7, 5))", "R(z->a[15])", "R(z->a[16])")
 
 # Formats.
 for _call in ("printf(", "__printf_chk(1, ", "v_printf(", "v_printf_chk(", "fprintf(out(z), ", "__fprintf_chk(out(z), 1, ",

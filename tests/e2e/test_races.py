@@ -60,6 +60,10 @@ CASES = {
                                 "v = 1; atomic_store_explicit(&f, 1, memory_order_release); step(0); step(2);",
                                 "step(1); atomic_store_explicit(&f, 2, memory_order_relaxed); step(3);"
                                 "(void)atomic_load_explicit(&f, memory_order_acquire); v++;", {"data-race"}),
+    # As C11 has it: what the thread stores itself goes on with its release.
+    "release-sequence-of-its-own": ("static int v; static atomic_int f;",
+                                    "v = 1; atomic_store_explicit(&f, 1, memory_order_release); atomic_store_explicit(&f, 2, memory_order_relaxed);",
+                                    "while (atomic_load_explicit(&f, memory_order_acquire) != 2); v++;", set()),
     "atomic-against-plain": ("static int v;", "step(0); __atomic_store_n(&v, 1, __ATOMIC_SEQ_CST); step(1);", "step(2); v++;",
                              {"data-race"}),
     "semaphore": ("static int v; static sem_t s; __attribute__((constructor)) static void init(void) { sem_init(&s, 0, 0); }",
@@ -358,6 +362,39 @@ int main(int argc, char **argv)
         for compiler in COMPILERS:
             program = self.build("cxx", text, compiler, command="c++")
             self.assertEqual(self.findings(program, status=0)[1], [])
+
+
+    def test_atomics_that_a_library_does(self):
+        """Of 16 bytes clang calls libatomic, of 24 both: order as by any other, and a race where there is none."""
+        text = """
+#include <atomic>
+#include <cstring>
+#include <thread>
+template <int n> struct Words { long v[n]; };
+template <int n> static void publish(bool relaxed)
+{
+	static std::atomic<Words<n>> shared;
+	static int v;
+	std::memory_order stored = relaxed ? std::memory_order_relaxed : std::memory_order_release;
+	std::thread a([&] { v = 1; shared.store({{1}}, stored); });
+	std::thread b([] { Words<n> seen; do { seen = shared.load(std::memory_order_acquire); } while (!seen.v[0]); v++;
+	                   Words<n> next = {{2}}; while (!shared.compare_exchange_weak(seen, next)); shared.exchange(next); });
+	a.join();
+	b.join();
+}
+int main(int argc, char **argv)
+{
+	bool wide = argc > 1 && strchr(argv[1], 'w'), relaxed = argc > 1 && strchr(argv[1], 'r');
+	wide ? publish<3>(relaxed) : publish<2>(relaxed);
+	return 0;
+}
+"""
+        for compiler in ALL_COMPILERS:
+            program = self.build("large", text, compiler, command="c++", flags=("-std=c++17",))
+            for argument, expected in (("", set()), ("w", set()), ("r", {"data-race"}), ("wr", {"data-race"})):
+                with self.subTest(compiler=compiler, argument=argument):
+                    done, races = self.findings(program, arguments=[argument])
+                    self.assertEqual({race["rule"] for race in races}, expected, done.stderr.decode())
 
 
 class Names(RaceCase):
