@@ -191,8 +191,7 @@ static bool interrupts_another(const struct shim_thread *t, const struct dt_boar
                                const void *here)
 {
 	uintptr_t now = (uintptr_t)here;
-	bool on_own_stack = now < t->stack_top && t->stack_top - now < (uintptr_t)1 << 30;
-	return slot->state != DT_BOARD_RUNNING && (!on_own_stack || slot->frame > now);
+	return slot->state != DT_BOARD_RUNNING && (!shim_on_own_stack(t, now) || slot->frame > now);
 }
 
 static void publish(struct shim_block *b, struct shim_thread *t, struct dt_board_slot *slot,

@@ -197,13 +197,26 @@ MASK_ONE(sigrelse, SIG_UNBLOCK)
 MASK_OLD(sigblock)
 MASK_OLD(sigsetmask)
 
-/* A jump may put back the mask that was saved with its place. */
+/* Where the stack will end, behind the jump: glibc keeps it turned and mixed with a word of the thread
+ * (sysdeps/unix/sysv/linux/x86_64/pointer_guard.h). */
+static uintptr_t stack_behind(const struct __jmp_buf_tag *place)
+{
+	enum { JB_RSP = 6, TURNED = 17 };
+	uintptr_t kept = (uintptr_t)place->__jmpbuf[JB_RSP], guard;
+
+	__asm__("mov %%fs:0x30, %0" : "=r"(guard));
+	return (kept >> TURNED | kept << (64 - TURNED)) ^ guard;
+}
+
+/* A jump may put back the mask that was saved with its place, and leave a handler for good. */
 #define JUMP(name)                                                                       \
 	extern void name(struct __jmp_buf_tag place[1], int value) __attribute__((noreturn)); \
 	SHIM_HOOK(void, name, (struct __jmp_buf_tag place[1], int value))                \
 	{                                                                                \
 		if (place->__mask_was_saved)                                             \
 			shim_signals_mask_lost(&shim_self);                              \
+		if (SHIM_UNLIKELY(shim_self.handler != NULL))                                       \
+			shim_signals_jump(&shim_self, stack_behind(place));              \
 		SHIM_REAL(name)(place, value);                                           \
 		__builtin_unreachable();                                                 \
 	}

@@ -245,4 +245,10 @@ static inline __attribute__((always_inline)) bool shim_release(struct shim_threa
 #error "the shim knows the stack layout of x86-64 only"
 #endif
 
+/* The stack of a thread that has set up another (sigaltstack, makecontext) is not its own there. */
+static inline bool shim_on_own_stack(const struct shim_thread *t, uintptr_t address)
+{
+	return address < t->stack_top && t->stack_top - address < (uintptr_t)1 << 30;
+}
+
 #endif

@@ -178,6 +178,20 @@ void shim_signals_mask_lost(struct shim_thread *t)
 		set_signals(t, t->signals & SHIM_SIGNALS_HANDLER, SHIM_SIGNALS_OPEN_UNKNOWN);
 }
 
+/* What a handler interrupts may be a recording, which lies outside of it. */
+void shim_signals_jump(struct shim_thread *t, uintptr_t target)
+{
+	const struct shim_handler *outermost = t->handler;
+	while (outermost && outermost->outer)
+		outermost = outermost->outer;
+	bool ends_on_own = shim_on_own_stack(t, target);
+	bool runs_on_own = shim_on_own_stack(t, (uintptr_t)outermost);
+	if (!outermost || !ends_on_own || (runs_on_own && target <= (uintptr_t)outermost))
+		return;
+	shim_signals_begin(t);
+	t->busy = 0;
+}
+
 /* What code does to itself comes at the places where it does so. */
 static bool comes_anywhere(int signal)
 {

@@ -45,6 +45,10 @@ void shim_signals_masked(struct shim_thread *t, int how, uint64_t set);
 /* Its mask may be another one (a longjmp has restored it, say). */
 void shim_signals_mask_lost(struct shim_thread *t);
 
+/* The calling thread is about to jump to where its stack ends at `target`. If that is outside of all handlers that it
+ * runs, it has left them, and a recording that the outermost has interrupted is given up: the thread records again. */
+void shim_signals_jump(struct shim_thread *t, uintptr_t target);
+
 /* It comes from without, and its handler stays when it has come. */
 bool shim_signals_may_wait(int signal);
 /* The process has, or no longer has, a handler of it. once: it is taken away at the first signal. */

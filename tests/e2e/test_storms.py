@@ -50,6 +50,9 @@ class Storms(unittest.TestCase):
 
     def test_longjmp(self):
         self.unharmed("jump-over-a-lock")
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(storm("jump-out-of-handlers", folder), (0, [], b""))
+            self.assertIn(b"unlock-not-locked", report(folder).stdout)
 
     def test_close_all(self):
         self.unharmed("close-all")

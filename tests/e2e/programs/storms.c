@@ -207,6 +207,51 @@ static void jump_over_a_lock(void)
 	}
 }
 
+/* Handlers that jump out of whatever they have interrupted: often the recording of a lock that is new. */
+static sigjmp_buf out_of_handler;
+static volatile sig_atomic_t may_jump;
+
+static void jump_out(int signal)
+{
+	(void)signal;
+	if (may_jump)
+		siglongjmp(out_of_handler, 1);
+}
+
+static void take_new_locks(void)
+{
+	static pthread_mutex_t new_locks[1 << 16];
+	static volatile int used;
+
+	while (used < 1 << 16) {
+		pthread_mutex_t *lock = &new_locks[used];
+		used = used + 1;
+		pthread_mutex_lock(lock);
+		may_jump = 1;
+		pthread_mutex_unlock(lock);
+		may_jump = 0;
+	}
+}
+
+static void jump_out_of_handlers(void)
+{
+	static volatile int jumps;
+	struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+
+	CHECK(signal(SIGALRM, jump_out) != SIG_ERR);
+	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	if (sigsetjmp(out_of_handler, 1) != 0) {
+		may_jump = 0;
+		jumps = jumps + 1;
+	}
+	take_new_locks();
+	CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	CHECK(signal(SIGALRM, SIG_IGN) != SIG_ERR);
+	CHECK(jumps > 0);
+	/* The thread is still observed. */
+	pthread_mutex_unlock(&mutex);
+}
+
 static void work_a_little(void)
 {
 	pthread_t threads[2];
@@ -271,5 +316,5 @@ static void close_all(void)
 
 CASES({"lock-storm", lock_storm}, {"signal-storm", signal_storm}, {"fork-storm", fork_storm},
       {"thread-storm", thread_storm}, {"cancellation-storm", cancellation_storm},
-      {"jump-over-a-lock", jump_over_a_lock}, {"work", work_a_little}, {"chroot", change_root},
+      {"jump-over-a-lock", jump_over_a_lock}, {"jump-out-of-handlers", jump_out_of_handlers}, {"work", work_a_little}, {"chroot", change_root},
       {"drop-privileges", drop_privileges}, {"forbid-open", forbid_open}, {"close-all", close_all})
