@@ -482,7 +482,7 @@ static const struct {
     [DT_REASON_CLASS_ONLY] = {"class-only",
                               "over the memory budget locks were recorded by where they were made: "
                               "these may be different objects"},
-    [DT_REASON_WORD_GIVEN] = {"word-given", "the thread waited for signals before it was seen to take this lock, or under it: the "
+    [DT_REASON_WORD_GIVEN] = {"word-given", "the thread signalled, or came to the barrier, before it was seen to take this lock, or under it: the "
                                             "wait may always come after its last need"},
     [DT_REASON_APART] = {"apart", "the thread takes the lock in one part of the program and signals in another: nothing "
                                   "shows that it needs the lock before it signals"},

@@ -41,6 +41,17 @@ static bool is_wait(const struct dt_node *node)
 	return waits_for_signal(node) || node->op == DT_OP_JOIN || node->op == DT_OP_BARRIER_WAIT;
 }
 
+/* Does only the order in which a thread was first seen to do things tell what it does before it ends the wait? So for
+ * signals; and for a barrier between processes, of whose rounds nobody knows who met whom. */
+static bool goes_by_first_sight(const struct dt_waits *waits, uint32_t wait)
+{
+	const struct dt_node *node = &waits->tree->nodes.at[wait];
+
+	if (node->op != DT_OP_BARRIER_WAIT || node->vertex == DT_NONE)
+		return waits_for_signal(node);
+	return dt_facts_lock(waits->facts, waits->tree->vertices.at[node->vertex].lock)->flags & DT_LOCK_PSHARED;
+}
+
 static enum dt_err add_node(struct dt_waits *waits, uint32_t node)
 {
 	const struct dt_node *n = &waits->tree->nodes.at[node];
@@ -299,7 +310,7 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 			worth = DT_WAIT_ORDERED;
 		/* Nodes are numbered as they came: it had signalled already when it first needed this. */
 		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE && waker->node < need &&
-		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]))
+		    goes_by_first_sight(waits, best->wait_node))
 			worth = DT_WAIT_WORD_GIVEN;
 		if (worth > DT_WAIT_APART && worth > best->worth &&
 		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]) &&

@@ -178,6 +178,8 @@ static uint16_t flags_of(const void *lock, enum dt_lock_kind kind)
 			flags |= DT_LOCK_PREFER_WRITER;
 		if (rw->__data.__shared)
 			flags |= DT_LOCK_PSHARED;
+	} else if (shim_object_is_shared(lock, kind)) {
+		flags = DT_LOCK_PSHARED;
 	}
 	return flags;
 }

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 static bool is_last_of_pid(const struct report *report, size_t index)
@@ -22,10 +24,25 @@ static void take_wait_status(struct report_process *process, int wait_status)
 	process->signal = process->signalled ? WTERMSIG(wait_status) : 0;
 }
 
-/* A zombie that its parent has not waited for yet counts as live: kill can't tell. */
+/* kill can't tell a zombie, for which its parent (or init) has not waited yet. */
+static bool is_zombie(int pid)
+{
+	char path[64], text[512], *state = NULL;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fgets(text, sizeof text, file))
+		state = strrchr(text, ')');
+	fclose(file);
+	return state && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+}
+
 static bool is_live(const struct report_process *process)
 {
-	return !process->exited && process->pid > 0 && (kill(process->pid, 0) == 0 || errno == EPERM);
+	return !process->exited && process->pid > 0 && (kill(process->pid, 0) == 0 || errno == EPERM) &&
+	       !is_zombie(process->pid);
 }
 
 void endings_find(struct report *report, const struct report_settings *settings, struct arena *arena,

@@ -5,9 +5,15 @@ from detect_e2e import acting_threads, run_bare, run_detect
 
 
 class Between(unittest.TestCase):
-    def found(self, symbol, name):
-        return [f for f in run_detect("between", symbol, name, timeout=30).report["findings"]
-                if f["rule"] == "lock-order-cycle"]
+    def found(self, symbol, name, rule="lock-order-cycle"):
+        return [f for f in run_detect("between", symbol, name, timeout=30).report["findings"] if f["rule"] == rule]
+
+    def expect_wait(self, symbol, name):
+        (finding,) = self.found(symbol, name, "wait-while-holding")
+        self.assertEqual(finding["level"], "warning")
+
+    def expect_no_wait(self, symbol, name):
+        self.assertEqual(self.found(symbol, name, "wait-while-holding"), [])
 
     def expect_none(self, symbol, name):
         self.assertEqual(self.found(symbol, name), [])

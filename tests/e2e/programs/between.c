@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@ static struct shared {
 	pthread_mutex_t first, second, gate;
 	pthread_rwlock_t table;
 	sem_t sem;
+	pthread_barrier_t meeting;
 } *shared, *own;
 
 static int memory;
@@ -30,6 +32,7 @@ static void init(struct shared *locks, int how)
 {
 	pthread_mutexattr_t attributes;
 	pthread_rwlockattr_t rwlock_attributes;
+	pthread_barrierattr_t barrier_attributes;
 
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setpshared(&attributes, how);
@@ -40,6 +43,9 @@ static void init(struct shared *locks, int how)
 	CHECK(pthread_mutex_init(&locks->gate, &attributes) == 0);
 	CHECK(pthread_rwlock_init(&locks->table, &rwlock_attributes) == 0);
 	CHECK(sem_init(&locks->sem, how == PTHREAD_PROCESS_SHARED, 1) == 0);
+	pthread_barrierattr_init(&barrier_attributes);
+	pthread_barrierattr_setpshared(&barrier_attributes, how);
+	CHECK(pthread_barrier_init(&locks->meeting, &barrier_attributes, 2) == 0);
 }
 
 static struct shared *map(int flags)
@@ -283,6 +289,37 @@ static void behind_a_stop(void)
 	reap(pid);
 }
 
+/* The parent comes to the barrier with a lock that the child takes before it comes there, or only behind it. */
+static void take_first(void)
+{
+	CHECK(pthread_mutex_lock(&shared->first) == 0);
+	CHECK(pthread_mutex_unlock(&shared->first) == 0);
+}
+
+static void meet_holding(bool needs_it_before)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		if (needs_it_before)
+			take_first();
+		done();
+		pthread_barrier_wait(&shared->meeting);
+		if (!needs_it_before)
+			take_first();
+		_exit(0);
+	}
+	wait_until_done();
+	CHECK(pthread_mutex_lock(&shared->first) == 0);
+	pthread_barrier_wait(&shared->meeting);
+	CHECK(pthread_mutex_unlock(&shared->first) == 0);
+	reap(pid);
+}
+
+static void needs_before_meeting(void) { meet_holding(true); }
+static void needs_behind_meeting(void) { meet_holding(false); }
+
 static const struct {
 	const char *symbol, *name, *expected;
 	void (*run)(void);
@@ -300,6 +337,8 @@ static const struct {
     {"any", "in-one", "within", in_one},
     {"any", "stopped", "between", behind_a_stop},
     {"any", "spawned", "between", while_spawned},
+    {"any", "needs-before-meeting", "wait", needs_before_meeting},
+    {"any", "needs-behind-meeting", "no_wait", needs_behind_meeting},
     {"fork", "before", "none", before_fork},
     {"posix_spawn", "before", "none", before_spawn},
     {"posix_spawnp", "before", "none", before_spawnp},
