@@ -267,7 +267,7 @@ const struct dt_rule dt_rules[DT_RULES] = {
             .summary = "a thread ended while it held a lock that is not robust",
             .text = "Nobody can release the lock any more: who wants it next waits for ever. Usual causes: "
                     "return or pthread_exit from the middle of a critical section, cancellation without a "
-                    "cleanup handler.\n"
+                    "cleanup handler; with a mutex in shared memory, exit of the whole process.\n"
                     "\n"
                     "How to mend it: release on every way out (pthread_cleanup_push, scoped locks in C++). "
                     "Where a thread may really die inside, use a robust mutex and repair the data on "

@@ -5,6 +5,7 @@
 
 #include "hook.h"
 #include "log.h"
+#include "misuse.h"
 #include "online.h"
 #include "process.h"
 #include "race/race.h"
@@ -12,6 +13,7 @@
 static void at_exit(int status, void *unused)
 {
 	(void)unused;
+	shim_misuse_process_exit(&shim_self);
 	shim_process_ending(status);
 	shim_online_finish();
 }
@@ -46,6 +48,7 @@ __attribute__((constructor)) static void start(void)
 
 SHIM_HOOK(void, _exit, (int status))
 {
+	shim_misuse_process_exit(&shim_self);
 	shim_process_ending(status);
 	SHIM_REAL(_exit)(status);
 	__builtin_unreachable();
@@ -53,6 +56,7 @@ SHIM_HOOK(void, _exit, (int status))
 
 SHIM_HOOK(void, _Exit, (int status))
 {
+	shim_misuse_process_exit(&shim_self);
 	shim_process_ending(status);
 	SHIM_REAL(_Exit)(status);
 	__builtin_unreachable();

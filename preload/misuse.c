@@ -1,6 +1,7 @@
 /* misuse.c: what a call is about to do to an object that does not allow it. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "board.h"
 #include "identity.h"
@@ -375,11 +376,14 @@ void shim_misuse_init(struct shim_thread *t, void *object, enum dt_lock_kind kin
 	end(t, saved);
 }
 
-void shim_misuse_exit(struct shim_thread *t)
+static void tell_what_is_held(struct shim_thread *t, bool shared_only)
 {
 	for (uint32_t i = 0; i < t->depth; i++) {
 		const struct shim_held *h = &t->held[i];
 		enum dt_lock_kind kind = h->how & SHIM_HOW_KIND;
+		/* Only a mutex tells that it is not a parent's, who will release it. */
+		if (shared_only && (kind != DT_LOCK_MUTEX || !shim_identity_key(h->lock, kind)))
+			continue;
 		/* Its memory may be gone, and the lock with it. */
 		if (!shim_memory_readable((uintptr_t)h->lock & ~(uintptr_t)7))
 			continue;
@@ -393,6 +397,20 @@ void shim_misuse_exit(struct shim_thread *t)
 		shim_incident_misuse(t, DT_INCIDENT_EXIT_HOLDING_LOCK, parts,
 		                     add_holder(parts, 1, t->id, h->context));
 	}
+}
+
+void shim_misuse_exit(struct shim_thread *t)
+{
+	tell_what_is_held(t, false);
+}
+
+void shim_misuse_process_exit(struct shim_thread *t)
+{
+	if (!t->capacity || t->busy || !shim_process_check(t) || shim_log_header()->pid != getpid())
+		return;
+	t->busy = 1;
+	tell_what_is_held(t, true);
+	t->busy = 0;
 }
 
 static struct shim_part waiting(struct shim_thread *t, void *cond, void *mutex, uint32_t context)

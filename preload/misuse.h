@@ -24,6 +24,8 @@ void shim_misuse_use(struct shim_thread *t, void *object, enum dt_lock_kind kind
 void shim_misuse_forget(const void *object);
 /* The thread ends. t->busy is set. */
 void shim_misuse_exit(struct shim_thread *t);
+/* The process ends by a call of the thread: what it holds and other processes can wait for. */
+void shim_misuse_process_exit(struct shim_thread *t);
 /* It waits on a condition: with a mutex that it does not hold; with another one than others do. */
 void shim_misuse_wait_unlocked(struct shim_thread *t, void *cond, void *mutex, uint32_t context);
 void shim_misuse_wait_mismatch(struct shim_thread *t, void *cond, void *mutex, const void *other, uint32_t context);

@@ -15,6 +15,13 @@ class Between(unittest.TestCase):
     def expect_no_wait(self, symbol, name):
         self.assertEqual(self.found(symbol, name, "wait-while-holding"), [])
 
+    def expect_held_at_exit(self, symbol, name):
+        (finding,) = self.found(symbol, name, "exit-holding-lock")
+        self.assertIn("in end_holding", finding["locks"][0]["name"])
+
+    def expect_nothing(self, symbol, name):
+        self.assertEqual(run_detect("between", symbol, name, timeout=30).report["findings"], [])
+
     def expect_none(self, symbol, name):
         self.assertEqual(self.found(symbol, name), [])
 

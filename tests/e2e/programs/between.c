@@ -320,6 +320,27 @@ static void meet_holding(bool needs_it_before)
 static void needs_before_meeting(void) { meet_holding(true); }
 static void needs_behind_meeting(void) { meet_holding(false); }
 
+/* The child ends with a mutex that is not the parent's to release. */
+static void end_holding(pthread_mutex_t *mutex, bool inherited)
+{
+	if (inherited)
+		CHECK(pthread_mutex_lock(mutex) == 0);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		if (!inherited)
+			CHECK(pthread_mutex_lock(mutex) == 0);
+		_exit(0);
+	}
+	reap(pid);
+	if (inherited)
+		CHECK(pthread_mutex_unlock(mutex) == 0);
+}
+
+static void ends_holding(void) { end_holding(&shared->first, false); }
+static void ends_holding_own(void) { end_holding(&own->first, false); }
+static void ends_with_parents(void) { end_holding(&shared->first, true); }
+
 static const struct {
 	const char *symbol, *name, *expected;
 	void (*run)(void);
@@ -339,6 +360,9 @@ static const struct {
     {"any", "spawned", "between", while_spawned},
     {"any", "needs-before-meeting", "wait", needs_before_meeting},
     {"any", "needs-behind-meeting", "no_wait", needs_behind_meeting},
+    {"any", "ends-holding", "held_at_exit", ends_holding},
+    {"any", "ends-holding-own", "nothing", ends_holding_own},
+    {"any", "ends-with-parents", "nothing", ends_with_parents},
     {"fork", "before", "none", before_fork},
     {"posix_spawn", "before", "none", before_spawn},
     {"posix_spawnp", "before", "none", before_spawnp},
