@@ -85,6 +85,7 @@ SHIM_HOOK(int, dlclose, (void *handle))
 	shim_race_acquire(&loader, true);
 	shim_race_release(&loader, SHIM_RACE_JOIN, true);
 	int result = SHIM_REAL(dlclose)(handle);
+	shim_race_unloaded();
 	if (shim_self.capacity && shim_process_check(&shim_self))
 		shim_modules_unloaded();
 	shim_race_acquire(&loader, true);

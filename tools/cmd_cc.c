@@ -16,6 +16,7 @@
 #include "shim.h"
 
 #define FLAG "-fsanitize=thread"
+#define INSIDE "DETECT_CC_INSIDE" /* in the environment of what we call */
 
 /* What libc does for the program is the program's access: the linker takes the shim's functions for these. */
 static const char wrap_flag[] = "-Wl"
@@ -36,7 +37,7 @@ struct list {
 };
 
 struct call {
-	const char *compiler, *variable;
+	const char *compiler, *variable, *own; /* own: the variable that is ours alone */
 	struct list all;       /* the arguments, without the flag */
 	struct list sources;   /* those of them that are to be compiled */
 	bool compiles_only;    /* -c, -S, -E, … */
@@ -124,16 +125,29 @@ static void read_call(struct call *call, int argc, char **argv)
 	}
 }
 
-static void begin_command(struct list *command, const struct call *call)
+static const char *value_of(const char *variable)
 {
-	const char *set = getenv(call->variable);
-	char *words = must_printf("%s", set && *set ? set : call->compiler), *rest = words;
+	const char *set = getenv(variable);
 
-	/* As make has it: the variable may hold arguments too. */
+	return set && *set ? set : NULL;
+}
+
+/* As make has it: a variable may hold arguments too. */
+static void push_words(struct list *command, const char *text)
+{
+	char *words = must_printf("%s", text), *rest = words;
+
 	for (char *word; (word = strsep(&rest, " \t"));)
 		if (*word)
 			push(command, word);
 	free(words);
+}
+
+static void begin_command(struct list *command, const struct call *call)
+{
+	const char *own = value_of(call->own), *set = value_of(call->variable);
+
+	push_words(command, own ? own : set ? set : call->compiler);
 }
 
 static void add_runtime(struct list *command)
@@ -282,16 +296,34 @@ static int compile(struct call *call)
 	return status;
 }
 
+/* make CC="detect cc" and configure give the variable to all that they call, so that what we call for the compiler is
+ * ourselves again, be it through a script. That call is whole already. */
+static int call_behind(const struct call *call, int argc, char **argv, const char *inside)
+{
+	const char *own = value_of(call->own);
+	struct list command = {0};
+
+	if (strcmp(inside, "1") != 0)
+		say_usage("%s=%s leads back to '%s': name a compiler", call->own, own ? own : "", argv[0]);
+	setenv(INSIDE, "2", 1);
+	push_words(&command, own ? own : call->compiler);
+	for (int i = 1; i < argc; i++)
+		push(&command, argv[i]);
+	int status = become(&command);
+	clear(&command);
+	return status;
+}
+
 static int print_help(const struct call *call, const char *name)
 {
 	printf("Usage: %s COMPILER-ARG...\n"
 	       "Compile with -fsanitize=thread and link with libdetect's runtime, so that the program's data races are found.\n\n"
-	       "Everything is handed to the compiler, which is $%s or else '%s': compiling, linking, or both in one call. "
+	       "Everything is handed to the compiler, which is $%s, else $%s where that is not this command, else '%s': compiling, linking, or both in one call. "
 	       "Run what comes out by itself or under 'detect run'.\n\n"
 	       "  -?, --help                 Give this help list\n"
 	       "      --libc-calls           List the calls of libc that are watched, and as what\n"
 	       "      --link-flags           Print what a link without '%s' needs, for other build systems\n",
-	       name, call->variable, call->compiler, name);
+	       name, call->own, call->variable, call->compiler, name);
 	return STATUS_OK;
 }
 
@@ -316,6 +348,11 @@ static int print_link_flags(void)
 
 static int drive(struct call *call, int argc, char **argv)
 {
+	const char *inside = getenv(INSIDE);
+
+	if (inside)
+		return call_behind(call, argc, argv, inside);
+	setenv(INSIDE, "1", 1);
 	if (argc < 2)
 		say_usage("what to compile? See '%s --help'", argv[0]);
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
@@ -334,14 +371,14 @@ static int drive(struct call *call, int argc, char **argv)
 
 static int cc(int argc, char **argv)
 {
-	struct call call = {.compiler = "cc", .variable = "CC"};
+	struct call call = {.compiler = "cc", .variable = "CC", .own = "DETECT_CC"};
 
 	return drive(&call, argc, argv);
 }
 
 static int cxx(int argc, char **argv)
 {
-	struct call call = {.compiler = "c++", .variable = "CXX"};
+	struct call call = {.compiler = "c++", .variable = "CXX", .own = "DETECT_CXX"};
 
 	return drive(&call, argc, argv);
 }

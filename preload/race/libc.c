@@ -38,7 +38,7 @@ void race_libc_access(const void *start, size_t bytes, uint32_t kind, uintptr_t 
 {
 	int saved = errno;
 	/* No pointer: the call fails or crashes, as it would. */
-	if (start)
+	if (start && race_libc_is_programs(pc))
 		race_access_range((uintptr_t)start, bytes, kind, pc);
 	errno = saved;
 }

@@ -61,6 +61,9 @@ void race_libc_open(void);
 
 #define PC ((uintptr_t)__builtin_return_address(0))
 
+/* The wrapper with this return address was called by code that is watched. */
+bool race_libc_is_programs(uintptr_t pc);
+
 /* Told as made at pc, the return address of the wrapper. */
 void race_libc_access(const void *start, size_t bytes, uint32_t kind, uintptr_t pc);
 /* A string with its end. */

@@ -33,6 +33,7 @@ void shim_race_allocated_now(void *block, size_t bytes, size_t usable, uintptr_t
 void shim_race_freeing_now(void *block, size_t bytes, uintptr_t slot);
 uint64_t shim_race_reserved(void);
 void shim_race_unmapped_now(uintptr_t start, size_t bytes);
+void shim_race_unloaded_now(void);
 void shim_race_forking_now(void);
 void shim_race_has_forked_now(void);
 void shim_race_forked_now(void);
@@ -91,6 +92,9 @@ static inline uint32_t shim_race_context(const void *lock)
 	SHIM_RACE_CALL(shim_race_allocated_now(block, bytes, usable, slot))
 #define shim_race_freeing(block, bytes, slot) SHIM_RACE_CALL(shim_race_freeing_now(block, bytes, slot))
 #define shim_race_unmapped(start, bytes) SHIM_RACE_CALL(shim_race_unmapped_now(start, bytes))
+
+/* A library was: other code may be where its code was. */
+#define shim_race_unloaded() SHIM_RACE_CALL(shim_race_unloaded_now())
 
 /* Through the kernel: before a call that gives it something (bytes, an event, a connection, a signal or its
  * handler, a descriptor's number back), and after one that has got it from there. */

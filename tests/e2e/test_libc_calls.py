@@ -512,7 +512,7 @@ class Table(RaceCase):
 LIBRARY = """
 #include <string.h>
 #include <unistd.h>
-void library_copy(char *to, const char *from, size_t bytes) { memcpy(to, from, bytes); }
+void library_copy(char *to, const char *from, size_t bytes) { memcpy(to, from, bytes); __asm__ volatile(""); /* no tail call */ }
 void library_write(int fd, const char *from, size_t bytes) { (void)!write(fd, from, bytes); }
 """
 CALLER = HEAD + """
@@ -525,9 +525,9 @@ int main(void) { run(a, b); return 0; }
 
 
 class Whose(RaceCase):
-    def with_library(self, compiler, instrumented):
-        source, library = self.write("library.c", LIBRARY), self.folder / "libours.so"
-        command = [compiler, "-O0", "-fno-builtin", "-g", "-fPIC", "-shared", source, "-o", library]
+    def with_library(self, compiler, instrumented, static=False, level="-O0"):
+        source, library = self.write("library.c", LIBRARY), self.folder / ("library.o" if static else "libours.so")
+        command = [compiler, level, "-fno-builtin", "-g", "-fPIC", "-c" if static else "-shared", source, "-o", library]
         if instrumented:
             done = self.detect("cc", *command[1:], env={"CC": compiler})
         else:
@@ -539,6 +539,15 @@ class Whose(RaceCase):
     def test_a_library_that_is_not_instrumented(self):
         for compiler in COMPILERS:
             self.assertEqual(self.with_library(compiler, False), [], compiler)
+
+    def test_what_is_linked_statically(self):
+        """The linker has redirected its calls, too."""
+        for compiler in COMPILERS:
+            for level in ("-O0", "-O2"):
+                with self.subTest(compiler=compiler, level=level):
+                    self.assertEqual(self.with_library(compiler, False, True, level), [])
+                    race, *_ = self.with_library(compiler, True, True, level)
+                    self.assertIn("library_copy", [frame["function"] for frame in race["events"][-1]["stack"][:1]])
 
     def test_a_library_that_is(self):
         for compiler in COMPILERS:

@@ -565,6 +565,21 @@ class Driver(RaceCase):
         self.assertNotIn(b"libtsan", needed)
         self.assertEqual(len(self.findings(self.folder / "x")[1]), 1)
 
+    def test_named_to_make(self):
+        """make and configure give CC to all that they call: the compiler that detect cc calls is not itself again."""
+        source = self.write("x.c", two("static int v;", "step(0); v++; step(1);", "step(2); v++;"))
+        include = pathlib.Path(__file__).parent / "../../libdetect/include"
+        self.write("compiler", f'#!/bin/sh\nexec "{DETECT}" cc "$@"\n').chmod(0o755)
+        for name in (f"{DETECT} cc", str(self.folder / "compiler")):
+            for arguments in (["-g", "-I", include, source, "-o", "x"], ["-g", "-I", include, "-c", source, "-o", "x.o"], ["x.o", "-o", "x"]):
+                done = self.detect("cc", *arguments, env={"CC": name})
+                self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(len(self.findings(self.folder / "x")[1]), 1)
+        for compiler in COMPILERS:
+            done = self.detect("cc", "-dM", "-E", "-x", "c", "/dev/null", env={"CC": f"{DETECT} cc", "DETECT_CC": compiler})
+            self.assertEqual(b"__clang__" in done.stdout, compiler == "clang")
+        self.assert_line(self.detect("cc", "x.o", env={"DETECT_CC": f"{DETECT} cc"}), 2, "leads back")
+
     def test_errors(self):
         self.assert_line(self.detect("cc"), 2, "--help")
         self.assert_line(self.detect("cc", "x.o", "-static"), 2, "-static")
