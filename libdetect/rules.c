@@ -173,7 +173,7 @@ const struct dt_rule dt_rules[DT_RULES] = {
                 "\n"
                 "Nothing is said while any thread is somewhere else: in read, poll, accept, sleep, sigwait, "
                 "in a wait with a time limit, on an object shared with other processes, or where a signal "
-                "handler of the program could still post a semaphore.\n"
+                "handler of the program could still post a semaphore, or a timer is to run one.\n"
                 "\n"
                 "How to mend it: change the predicate of a condition under its mutex and signal after "
                 "that; wait in a loop that tests the predicate first; broadcast where more than one kind of "

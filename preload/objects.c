@@ -45,15 +45,17 @@ static bool is_from_inside(int signal)
 	return false;
 }
 
+bool shim_has_handler(int signal)
+{
+	struct kernel_action action = {0};
+	return syscall(SYS_rt_sigaction, signal, NULL, &action, sizeof action.mask) == 0 &&
+	       action.handler != (void *)SIG_DFL && action.handler != (void *)SIG_IGN;
+}
+
 bool shim_handlers_installed(void)
 {
-	for (int signal = 1; signal <= 64; signal++) {
-		struct kernel_action action = {0};
-		if (is_from_inside(signal))
-			continue;
-		if (syscall(SYS_rt_sigaction, signal, NULL, &action, sizeof action.mask) == 0 &&
-		    action.handler != (void *)SIG_DFL && action.handler != (void *)SIG_IGN)
+	for (int signal = 1; signal <= 64; signal++)
+		if (!is_from_inside(signal) && shim_has_handler(signal))
 			return true;
-	}
 	return false;
 }

@@ -98,6 +98,7 @@ bool shim_object_is_shared(const void *object, enum dt_lock_kind kind);
 /* No thread of this process waits in the barrier's round; true too when it is not followed (hook_barrier.c). */
 bool shim_barrier_is_complete(const void *barrier);
 
+bool shim_has_handler(int signal);
 /* The program has a handler for a signal that can come from outside: it may post a semaphore. */
 bool shim_handlers_installed(void);
 

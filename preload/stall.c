@@ -15,6 +15,7 @@
 #include "region.h"
 #include "stall.h"
 #include "thread.h"
+#include "timers.h"
 #include "unwind_memory.h"
 #include "waiters.h"
 #include "waitfor.h"
@@ -221,7 +222,7 @@ static void look(struct shim_thread *t, const struct dt_board_slot *walker, uint
 	if (!shim_board || atomic_load(&told) || shim_waitfor_deadlocked())
 		return;
 	uint64_t before = all_stuck(walker, threads, &copy, &semaphores);
-	if (!before || (semaphores && shim_handlers_installed()) ||
+	if (!before || (semaphores && shim_handlers_installed()) || shim_timer_may_run_handler() ||
 	    !fall_asleep(walker, threads, &copy, before, t->tid) ||
 	    all_stuck(walker, threads, &copy, &semaphores) != before || atomic_exchange(&told, true))
 		return;

@@ -2,7 +2,8 @@
  *
  * Counted at every block without a limit; only when the count says that this thread is the last is each
  * wait looked at (a wake-up may be on its way), and then the kernel asked whether really all the others
- * sleep. Nothing is said where a thread that we do not know, a signal handler that may post a semaphore, or another
+ * sleep. Nothing is said where a thread that we do not know, a signal handler that may post a semaphore or that a timer will
+ * run, or another
  * process could end a wait. Threads: any. */
 #ifndef SHIM_STALL_H
 #define SHIM_STALL_H

@@ -110,6 +110,9 @@ class Deadlocks(ShimCase):
         self.hangs("barrier-of-too-many", "stall", 3)
 
     def test_waits_that_end_are_no_stall(self):
+        self.ends("jump-by-alarm")
+        self.ends("jump-by-timer")
+        self.hangs("watchdog", "stall", 2)
         self.ends("ping-pong")
         self.ends("sem-ping-pong")
 

@@ -2,6 +2,7 @@
  * decide whether it hangs. */
 #include <errno.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -624,6 +625,68 @@ static void sem_ping_pong(void)
 	run_two(sem_ping, sem_pong);
 }
 
+/* A time limit by alarm, or by a timer, and a jump. Without a handler it is only a watchdog. */
+static sigjmp_buf limit;
+
+static void out_of_wait(int signal)
+{
+	(void)signal;
+	siglongjmp(limit, 1);
+}
+
+static void *waits_for_word(void *unused)
+{
+	pthread_mutex_lock(&mutex);
+	while (!races)
+		pthread_cond_wait(&cond, &mutex);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+
+static void set_timer(int signal)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal};
+	struct itimerspec once_later = {.it_value = {.tv_nsec = 500000000}};
+	timer_t timer;
+
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	CHECK(timer_settime(timer, 0, &once_later, NULL) == 0);
+}
+
+static void join_until(void (*arm)(void))
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, waits_for_word, NULL) == 0);
+	if (sigsetjmp(limit, 1) == 0) {
+		arm();
+		pthread_join(thread, NULL);
+	}
+	pthread_mutex_lock(&mutex);
+	races = 1;
+	pthread_cond_signal(&cond);
+	pthread_mutex_unlock(&mutex);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void by_alarm(void)
+{
+	CHECK(signal(SIGALRM, out_of_wait) != SIG_ERR);
+	alarm(1);
+}
+
+static void by_timer(void)
+{
+	CHECK(signal(SIGUSR2, out_of_wait) != SIG_ERR);
+	set_timer(SIGUSR2);
+}
+
+static void by_watchdog(void) { alarm(20); }
+
+static void jump_by_alarm(void) { join_until(by_alarm); }
+static void jump_by_timer(void) { join_until(by_timer); }
+static void watchdog(void) { join_until(by_watchdog); }
+
 static void join_itself(void)
 {
 	CHECK(pthread_join(pthread_self(), NULL) == EDEADLK);
@@ -707,7 +770,8 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"readers", readers}, {"upgrades", upgrades}, {"upgrade-alone", upgrade_alone},
       {"writer-between", writer_between}, {"writer-between-readers-first", writer_between_readers_first},
       {"spin", spinlock}, {"join-under-lock", join_under_lock}, {"join-after-unlock", join_after_unlock},
-      {"join-each-other", join_each_other}, {"join-itself", join_itself}, {"join-ring", join_ring}, {"once", once_routine}, {"once-in-itself", once_in_itself},
+      {"join-each-other", join_each_other}, {"join-itself", join_itself}, {"jump-by-alarm", jump_by_alarm},
+      {"jump-by-timer", jump_by_timer}, {"watchdog", watchdog}, {"join-ring", join_ring}, {"once", once_routine}, {"once-in-itself", once_in_itself},
       {"timed", timed}, {"lock-twice", lock_twice}, {"twice-recursive", twice_recursive},
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
       {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
