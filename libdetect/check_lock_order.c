@@ -4,8 +4,9 @@
  * 2005; Agarwal, Bensalem, Farchi, Havelund, Nir-Buchbinder, Stoller, Ur and Wang 2010): an edge for
  * each lock held at an acquisition, cycles of edges, and what makes a cycle impossible filtered with
  * the reason. The parts:
- *   tree.c     who held what at each acquisition
- *   scc.c      which locks are on cycles at all
+ *   near_edges.c  the edges that tell which locks are on cycles,
+ *   scc.c      and which those are
+ *   tree.c     who held what at each acquisition of those
  *   edges.c    the edges among those, with every exemplar
  *   tangle.c   which cycles to look at, by cycles.c
  *   filters.c  whether exemplars make a cycle possible
@@ -16,6 +17,7 @@
 #include "bugs.h"
 #include "checks.h"
 #include "live.h"
+#include "near_edges.h"
 #include "scc.h"
 #include "sort.h"
 #include "tangle.h"
@@ -44,11 +46,9 @@ struct dt_check_state {
 /* The lock-order graph, all of it, and its tangles. */
 struct order {
 	struct dt_check_state *state;
-	DT_VEC(uint64_t) pairs; /* edges: from and to */
-	struct dt_pairmap seen;
-	uint32_t *first, *target; /* the edges of each vertex */
-	uint32_t *component;      /* of each vertex; 0: on no cycle */
-	uint32_t vertices, components;
+	uint32_t *of_lock;   /* by number in the facts: its component; 0: on no cycle */
+	uint32_t *component; /* of each vertex */
+	uint32_t locks, vertices, components;
 	struct dt_edges edges;
 };
 
@@ -104,60 +104,6 @@ static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t seg
 	return dt_live_feed(&state->live, acq, segment);
 }
 
-static enum dt_err add_pair(struct order *order, uint32_t from, uint32_t to)
-{
-	struct dt_alloc *alloc = order->state->alloc;
-
-	if (from == to || dt_pairmap_find(&order->seen, dt_pair(from + 1, to + 1)))
-		return DT_OK;
-	uint64_t *pair = dt_vec_push(&order->pairs, alloc);
-	if (!pair || !dt_pairmap_add(&order->seen, alloc, dt_pair(from + 1, to + 1), 0))
-		return DT_ERR_NOMEM;
-	*pair = dt_pair(from, to);
-	return DT_OK;
-}
-
-/* The edges to what `node` wants, as far as the components need them: beyond the nearest lock that was
- * acquired (and not inherited from a release out of order) they follow from that lock's own. */
-static enum dt_err add_near_edges(struct order *order, uint32_t node)
-{
-	struct dt_tree *tree = &order->state->tree;
-	uint32_t to = tree->nodes.at[node].vertex;
-
-	for (uint32_t i = tree->held.count; i-- > 0;) {
-		enum dt_err err = add_pair(order, tree->held.at[i].vertex, to);
-		if (err)
-			return err;
-		if (tree->nodes.at[tree->held.at[i].node].op == DT_OP_ACQUIRE &&
-		    tree->held.at[i].vertex != to)
-			break;
-	}
-	return DT_OK;
-}
-
-static enum dt_err collect(struct order *order)
-{
-	struct dt_check_state *state = order->state;
-	struct dt_tree *tree = &state->tree;
-	enum dt_err err = DT_OK;
-
-	for (uint32_t i = 0; !err && i < dt_facts_acq_count(state->facts); i++) {
-		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, i);
-		uint32_t node;
-		if (acq->op != DT_OP_ACQUIRE || acq->depth < 2)
-			continue;
-		err = dt_tree_add(tree, acq->id, &node);
-		if (err || node == DT_NONE)
-			continue;
-		if (!dt_tree_held(tree, node))
-			state->bounded = true;
-		else if (dt_tree_wants(tree, node))
-			err = add_near_edges(order, node);
-	}
-	order->vertices = tree->vertices.count;
-	return err;
-}
-
 static void *zeroed(struct dt_alloc *alloc, size_t count)
 {
 	void *block = alloc->resize(alloc, NULL, 0, count * sizeof(uint32_t));
@@ -169,21 +115,48 @@ static void *zeroed(struct dt_alloc *alloc, size_t count)
 static enum dt_err find_components(struct order *order)
 {
 	struct dt_alloc *alloc = order->state->alloc;
-	uint32_t n = order->vertices;
+	struct dt_near_edges near;
 
-	order->first = zeroed(alloc, (size_t)n + 2);
-	order->target = zeroed(alloc, (size_t)order->pairs.count + 1);
-	order->component = zeroed(alloc, (size_t)n + 1);
-	if (!order->first || !order->target || !order->component)
+	order->locks = dt_facts_lock_count(order->state->facts);
+	order->of_lock = zeroed(alloc, (size_t)order->locks + 1);
+	if (!order->of_lock)
 		return DT_ERR_NOMEM;
-	/* first[v + 1] counts, then is where v's next edge goes, then where v + 1 begins. */
-	for (uint32_t i = 0; i < order->pairs.count; i++)
-		order->first[(order->pairs.at[i] >> 32) + 2]++;
-	for (uint32_t v = 0; v < n; v++)
-		order->first[v + 2] += order->first[v + 1];
-	for (uint32_t i = 0; i < order->pairs.count; i++)
-		order->target[order->first[(order->pairs.at[i] >> 32) + 1]++] = (uint32_t)order->pairs.at[i];
-	return dt_scc(alloc, n, order->first, order->target, order->component, &order->components);
+	enum dt_err err = dt_near_edges_find(&near, order->state->facts, alloc);
+	order->state->bounded |= near.bounded;
+	if (!err)
+		err =
+		    dt_scc(alloc, order->locks, near.first, near.target, order->of_lock, &order->components);
+	dt_near_edges_fini(&near);
+	return err;
+}
+
+static uint32_t component_of(const struct order *order, uint32_t lock)
+{
+	return order->of_lock[dt_facts_lock_number(order->state->facts, lock)];
+}
+
+/* The tree, of what was done to those. */
+static enum dt_err collect(struct order *order)
+{
+	struct dt_check_state *state = order->state;
+	struct dt_tree *tree = &state->tree;
+	uint32_t node;
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && order->components && i < dt_facts_acq_count(state->facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, i);
+		if (acq->op == DT_OP_ACQUIRE && acq->depth > 1 && component_of(order, acq->lock))
+			err = dt_tree_add(tree, acq->id, &node);
+	}
+	if (err)
+		return err;
+	order->vertices = tree->vertices.count;
+	order->component = zeroed(state->alloc, (size_t)order->vertices + 1);
+	if (!order->component)
+		return DT_ERR_NOMEM;
+	for (uint32_t v = 0; v < order->vertices; v++)
+		order->component[v] = component_of(order, tree->vertices.at[v].lock);
+	return DT_OK;
 }
 
 /* Keep edges within a tangle; over the budget only those that make a pair with one that is there. */
@@ -205,7 +178,11 @@ static enum dt_err collect_from(struct order *order, uint32_t node)
 	const struct dt_acq *acq = dt_facts_acq(order->state->facts, tree->nodes.at[node].acq);
 	enum dt_err err = DT_OK;
 
-	if (!dt_tree_held(tree, node) || !dt_tree_wants(tree, node))
+	if (!dt_tree_held(tree, node)) {
+		order->state->bounded = true;
+		return DT_OK;
+	}
+	if (!dt_tree_wants(tree, node))
 		return DT_OK;
 	for (uint32_t i = 0; !err && i < acq->segment_count; i++)
 		err = dt_edges_add(&order->edges, node, acq->segments[i], is_wanted, order);
@@ -266,13 +243,8 @@ static void fini_order(struct order *order)
 {
 	struct dt_alloc *alloc = order->state->alloc;
 
-	dt_vec_fini(&order->pairs, alloc);
-	dt_pairmap_fini(&order->seen, alloc);
-	if (order->first)
-		alloc->resize(alloc, order->first, ((size_t)order->vertices + 2) * sizeof *order->first, 0);
-	if (order->target)
-		alloc->resize(alloc, order->target, ((size_t)order->pairs.count + 1) * sizeof *order->target,
-		              0);
+	if (order->of_lock)
+		alloc->resize(alloc, order->of_lock, ((size_t)order->locks + 1) * sizeof *order->of_lock, 0);
 	if (order->component)
 		alloc->resize(alloc, order->component,
 		              ((size_t)order->vertices + 1) * sizeof *order->component, 0);
@@ -301,8 +273,8 @@ static enum dt_err finish(struct dt_check_state *state)
 	close_live(state);
 	dt_bugs_restart(&state->bugs);
 	dt_edges_init(&order.edges, &state->tree, &state->places);
-	enum dt_err err = collect(&order);
-	err = err ? err : find_components(&order);
+	enum dt_err err = find_components(&order);
+	err = err ? err : collect(&order);
 	err = err ? err : collect_exemplars(&order);
 	err = err ? err : search_tangles(&order);
 	err = err ? err : say_bugs(state);

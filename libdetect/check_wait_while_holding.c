@@ -268,18 +268,52 @@ static enum dt_err feed(struct dt_check_state *state, uint32_t acq, uint32_t seg
 	return err;
 }
 
-static enum dt_err finish(struct dt_check_state *state)
+/* The locks that are held while waiting and what is waited for, in `locks`: for most programs few of all. */
+static enum dt_err find_concerned(struct dt_check_state *state, struct dt_idmap *locks)
 {
+	struct dt_tree waiting;
 	enum dt_err err = DT_OK;
 	uint32_t node;
+
+	dt_tree_init(&waiting, state->facts, state->alloc, false);
+	for (uint32_t i = 0; !err && i < dt_facts_acq_count(state->facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, i);
+		if (acq->depth > 1 && dt_waits_is_wait(acq->op))
+			err = dt_tree_add(&waiting, acq->id, &node);
+	}
+	for (uint32_t v = 0; !err && v < waiting.vertices.count; v++)
+		if (!dt_idmap_add(locks, state->alloc, waiting.vertices.at[v].lock, 1))
+			err = DT_ERR_NOMEM;
+	dt_tree_fini(&waiting);
+	return err;
+}
+
+/* What can have a part in such a wait, in order of arrival. */
+static enum dt_err collect(struct dt_check_state *state)
+{
+	struct dt_idmap locks = {0};
+	enum dt_err err = find_concerned(state, &locks);
+	uint32_t node;
+
+	for (uint32_t i = 0; !err && locks.page_count && i < dt_facts_acq_count(state->facts); i++) {
+		const struct dt_acq *acq = dt_facts_acq_nth(state->facts, i);
+		if (dt_waits_is_wait(acq->op) || dt_waits_is_signal(acq->op) || dt_idmap_find(&locks, acq->lock))
+			err = dt_tree_add(&state->tree, acq->id, &node);
+	}
+	dt_idmap_fini(&locks, state->alloc);
+	return err;
+}
+
+static enum dt_err finish(struct dt_check_state *state)
+{
+	enum dt_err err;
 
 	state->is_finishing = true;
 	state->waits.steps = 0;
 	dt_pairmap_fini(&state->counted, state->alloc);
 	for (uint32_t i = 0; i < state->bugs.count; i++)
 		state->bugs.at[i].count = 0;
-	for (uint32_t i = 0; !err && i < dt_facts_acq_count(state->facts); i++)
-		err = dt_tree_add(&state->tree, dt_facts_acq_nth(state->facts, i)->id, &node);
+	err = collect(state);
 	err = err ? err : dt_waits_update(&state->waits);
 	for (uint32_t i = 0; !err && i < state->waits.waits.count; i++)
 		err = judge(state, state->waits.waits.at[i]);

@@ -25,6 +25,32 @@ void *dt_facts_blob(struct dt_facts *f, size_t bytes)
 	return at;
 }
 
+void dt_facts_lend(struct dt_facts *f, bool lent)
+{
+	f->lent = lent;
+}
+
+const void *dt_facts_keep(struct dt_facts *f, const void *record, size_t bytes)
+{
+	if (f->lent)
+		return record;
+	void *copy = dt_facts_blob(f, bytes);
+	return copy ? memcpy(copy, record, bytes) : NULL;
+}
+
+/* The program counters lie behind the record's head; of that only the flags are read again. */
+uint32_t dt_facts_stack_flags(const struct dt_stack *stack)
+{
+	return ((const struct dt_rec_stack *)(const void *)stack->pc - 1)->head.flags;
+}
+
+uint32_t dt_facts_stack_id(const struct dt_facts *f, uint32_t index)
+{
+	uint32_t id = ((const struct dt_rec_stack *)(const void *)f->stacks.at[index].pc - 1)->id;
+
+	return dt_idmap_find(&f->stack_ids, id) == index + 1 ? id : 0;
+}
+
 /* The room is the power of two, two at least, that the count says: outgrown lists stay where they are. */
 bool dt_facts_list_push(struct dt_facts *f, uint32_t **list, uint32_t *count, uint32_t id)
 {
@@ -122,7 +148,7 @@ uint64_t dt_facts_unknown(const struct dt_facts *f)
 
 uint64_t dt_facts_dangling(const struct dt_facts *f)
 {
-	return (uint64_t)f->unsettled.count + f->pending.count;
+	return (uint64_t)f->unsettled.count + f->acqs.count - f->looked_at + f->pending.count;
 }
 
 #define LOOKUP(type, name, table, map)                                                                       \
@@ -137,6 +163,13 @@ LOOKUP(dt_segment, dt_facts_segment, segments, segment_ids)
 LOOKUP(dt_stack, dt_facts_stack, stacks, stack_ids)
 LOOKUP(dt_lock, dt_facts_lock, locks, lock_ids)
 LOOKUP(dt_acq, dt_facts_acq, acqs, acq_ids)
+
+uint32_t dt_facts_lock_number(const struct dt_facts *f, uint32_t id)
+{
+	uint32_t at = dt_idmap_find(&f->lock_ids, id);
+
+	return at ? at - 1 : f->locks.count;
+}
 
 #define TABLE(type, count_name, nth_name, table)                                                             \
 	uint32_t count_name(const struct dt_facts *f)                                                        \

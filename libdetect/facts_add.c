@@ -129,17 +129,16 @@ static enum dt_err add_stack(struct dt_facts *f, const void *at, struct dt_rec h
 
 	if (rec.count > (bytes - sizeof rec) / sizeof *s->pc || rec.exact > rec.count)
 		return DT_ERR_CORRUPT;
-	const void *pcs = dt_facts_copy(f, (const char *)at + sizeof rec, rec.count * sizeof *s->pc);
-	if (!pcs)
+	(void)head;
+	const char *kept = dt_facts_keep(f, at, sizeof rec + rec.count * sizeof *s->pc);
+	if (!kept)
 		return DT_ERR_NOMEM;
 	NEW(f, stacks, stack_ids, rec.id, s);
 	*s = (struct dt_stack){
-	    .id = rec.id,
+	    .pc = (const void *)(kept + sizeof rec),
+	    .order = f->order,
 	    .count = rec.count,
 	    .exact = rec.exact,
-	    .flags = head.flags,
-	    .order = f->order,
-	    .pc = pcs,
 	};
 	return DT_OK;
 }
@@ -152,21 +151,18 @@ static enum dt_err add_lock(struct dt_facts *f, const void *at, struct dt_rec he
 	(void)bytes;
 	if (!rec.kind || rec.kind >= DT_LOCK_KINDS || rec.place > DT_PLACE_SHARED)
 		return DT_ERR_CORRUPT;
+	const void *kept = dt_facts_keep(f, at, sizeof rec);
+	if (!kept)
+		return DT_ERR_NOMEM;
 	NEW(f, locks, lock_ids, rec.id, l);
 	*l = (struct dt_lock){
+	    .made = kept,
 	    .id = rec.id,
+	    .order = f->order,
+	    .units = rec.units,
+	    .flags = head.flags,
 	    .kind = rec.kind,
 	    .place = rec.place,
-	    .flags = head.flags,
-	    .address = rec.address,
-	    .block = rec.block,
-	    .block_bytes = rec.block_bytes,
-	    .alloc_stack = rec.alloc_stack,
-	    .units = rec.units,
-	    .init_stack = rec.init_stack,
-	    .first_stack = rec.first_stack,
-	    .thread = rec.thread,
-	    .order = f->order,
 	};
 	return DT_OK;
 }
@@ -181,10 +177,6 @@ static enum dt_err add_acq(struct dt_facts *f, const void *at, struct dt_rec hea
 	if (!rec.op || rec.op >= DT_OPS || rec.mode > DT_MODE_SHARED || rec.wait > DT_WAIT_TRY ||
 	    rec.handler > DT_SIGNAL_MAX || rec.parent == rec.id)
 		return DT_ERR_CORRUPT;
-	uint32_t *unsettled = dt_vec_push(&f->unsettled, f->alloc);
-	if (!unsettled)
-		return DT_ERR_NOMEM;
-	f->unsettled.count--;
 	NEW(f, acqs, acq_ids, rec.id, a);
 	*a = (struct dt_acq){
 	    .id = rec.id,
@@ -197,8 +189,6 @@ static enum dt_err add_acq(struct dt_facts *f, const void *at, struct dt_rec hea
 	    .handler = rec.handler,
 	    .open_signals = rec.open_signals,
 	};
-	*unsettled = f->acqs.count - 1;
-	f->unsettled.count++;
 	return DT_OK;
 }
 

@@ -43,20 +43,44 @@ static void settle_one(struct dt_facts *f, uint32_t index)
 	}
 }
 
-static void settle_acquisitions(struct dt_facts *f)
+static bool is_hanging(struct dt_facts *f, uint32_t index)
 {
-	uint32_t kept = 0;
+	struct dt_acq *a = &f->acqs.at[index];
+
+	if (a->depth != HANGING)
+		return false;
+	a->depth = 0;
+	return true;
+}
+
+static enum dt_err settle_acquisitions(struct dt_facts *f)
+{
+	uint32_t kept = 0, from = f->looked_at;
+	enum dt_err err = DT_OK;
 
 	for (uint32_t i = 0; i < f->unsettled.count; i++)
 		settle_one(f, f->unsettled.at[i]);
-	for (uint32_t i = 0; i < f->unsettled.count; i++) {
-		struct dt_acq *a = &f->acqs.at[f->unsettled.at[i]];
-		if (a->depth != HANGING)
-			continue;
-		a->depth = 0;
-		f->unsettled.at[kept++] = f->unsettled.at[i];
-	}
+	for (uint32_t i = from; i < f->acqs.count; i++)
+		settle_one(f, i);
+	for (uint32_t i = 0; i < f->unsettled.count; i++)
+		if (is_hanging(f, f->unsettled.at[i]))
+			f->unsettled.at[kept++] = f->unsettled.at[i];
 	f->unsettled.count = kept;
+	for (uint32_t i = from; i < f->acqs.count; i++) {
+		if (!is_hanging(f, i))
+			continue;
+		uint32_t *unsettled = err ? NULL : dt_vec_push(&f->unsettled, f->alloc);
+		if (unsettled)
+			*unsettled = i;
+		else
+			err = DT_ERR_NOMEM;
+	}
+	/* Without memory all of them are looked at again the next time. */
+	if (err)
+		f->unsettled.count = kept;
+	else
+		f->looked_at = f->acqs.count;
+	return err;
 }
 
 enum dt_err dt_facts_settle(struct dt_facts *f)
@@ -74,6 +98,6 @@ enum dt_err dt_facts_settle(struct dt_facts *f)
 			f->pending.at[kept++] = f->pending.at[i];
 	}
 	f->pending.count = kept;
-	settle_acquisitions(f);
-	return err;
+	enum dt_err settled = settle_acquisitions(f);
+	return err ? err : settled;
 }

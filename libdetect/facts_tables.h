@@ -46,6 +46,7 @@ struct dt_facts {
 	struct dt_blob_chunk *blobs;
 	struct dt_process process;
 	uint64_t counters[DT_COUNTERS]; /* of the header */
+	bool lent;                      /* records need not be copied */
 	uint64_t unfinished, unknown, sightings_over;
 	uint32_t order; /* number of the last record */
 	DT_VEC(struct dt_module) modules;
@@ -65,13 +66,20 @@ struct dt_facts {
 	DT_VEC(struct dt_claim) claims;
 	struct dt_idmap module_ids, thread_ids, segment_ids, stack_ids, lock_ids, acq_ids, signal_set_ids;
 	DT_VEC(struct dt_race_fact) races;
-	DT_VEC(uint32_t) unsettled; /* indices of acquisitions without a depth */
+	DT_VEC(uint32_t) unsettled; /* indices of acquisitions that were looked at and have no depth */
+	uint32_t looked_at;         /* acquisitions from this index on have none either */
 	DT_VEC(struct dt_pending) pending;
 	struct dt_order before;
 };
 
 /* Memory that lives as long as the facts, 8-byte aligned; NULL when there is none. */
 void *dt_facts_blob(struct dt_facts *facts, size_t bytes);
+
+/* A record as long as the facts live: where it is when records are lent, else copied. NULL: no memory. */
+const void *dt_facts_keep(struct dt_facts *facts, const void *record, size_t bytes);
+
+/* The id of the stack with that index; 0 when its record was overwritten. */
+uint32_t dt_facts_stack_id(const struct dt_facts *facts, uint32_t index);
 
 /* Append to a list of ids in such memory. */
 bool dt_facts_list_push(struct dt_facts *facts, uint32_t **list, uint32_t *count, uint32_t id);

@@ -114,8 +114,11 @@ static enum dt_err give_ids(struct dt_join *join, uint32_t member)
 			err = give_id(join, &maps->locks, &join->locks, member, facts->locks.at[i].id);
 	for (uint32_t i = 0; !err && i < facts->threads.count; i++)
 		err = give_id(join, &maps->threads, &join->threads, member, facts->threads.at[i].id);
-	for (uint32_t i = 0; !err && i < facts->stacks.count; i++)
-		err = give_id(join, &maps->stacks, &join->stacks, member, facts->stacks.at[i].id);
+	for (uint32_t i = 0; !err && i < facts->stacks.count; i++) {
+		uint32_t id = dt_facts_stack_id(facts, i);
+		if (id)
+			err = give_id(join, &maps->stacks, &join->stacks, member, id);
+	}
 	for (uint32_t i = 0; !err && i < facts->acqs.count; i++) {
 		if (join->acqs >= DT_ID_MAX)
 			return DT_ERR_TOO_LARGE;
@@ -142,7 +145,7 @@ static enum dt_err add_locks(struct dt_join *join)
 		struct dt_rec_lock rec = {.id = i + 1,
 		                          .kind = (uint8_t)lock->kind,
 		                          .units = (uint16_t)lock->units,
-		                          .address = lock->address};
+		                          .address = lock->made->address};
 		err = add_record(join, DT_REC_LOCK, lock->flags, &rec, sizeof rec);
 	}
 	return err;

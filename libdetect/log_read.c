@@ -5,6 +5,8 @@
 
 #include <detect/log_read.h>
 
+enum { TELL_EACH = 4 << 20 };
+
 uint32_t dt_log_version(const void *bytes, size_t size)
 {
 	struct dt_log_header header;
@@ -40,19 +42,32 @@ static enum dt_err read_header(struct dt_log_header *header, const void *bytes, 
 }
 
 /* The records from *at to `end`; *at becomes where the first bad one lies, or the end. */
-static enum dt_err read_records(struct dt_facts *facts, const void *bytes, uint64_t *at, uint64_t end)
+static enum dt_err read_records(struct dt_facts *facts, const void *bytes, uint64_t *at, uint64_t end,
+                                const struct dt_log_reader *reader)
 {
+	uint64_t told = *at;
+
 	while (*at < end) {
 		const struct dt_rec *rec = (const void *)((const char *)bytes + *at);
 		enum dt_err err = dt_facts_add(facts, rec, (size_t)(end - *at));
 		if (err)
 			return err;
 		*at += (uint64_t)rec->words * 8;
+		if (reader && *at - told >= TELL_EACH) {
+			reader->passed(reader->context, *at);
+			told = *at;
+		}
 	}
 	return DT_OK;
 }
 
 enum dt_err dt_log_read(struct dt_facts *facts, const void *bytes, size_t size, uint64_t *bad_offset)
+{
+	return dt_log_read_along(facts, bytes, size, bad_offset, NULL);
+}
+
+enum dt_err dt_log_read_along(struct dt_facts *facts, const void *bytes, size_t size, uint64_t *bad_offset,
+                              const struct dt_log_reader *reader)
 {
 	struct dt_log_header header;
 	size_t bad;
@@ -66,7 +81,9 @@ enum dt_err dt_log_read(struct dt_facts *facts, const void *bytes, size_t size, 
 	dt_facts_set_header(facts, &header);
 	uint64_t tail = __atomic_load_n(&((const struct dt_log_header *)bytes)->tail_bytes, __ATOMIC_ACQUIRE);
 	at = header.header_bytes;
-	err = read_records(facts, bytes, &at, tail < size ? tail : size);
+	dt_facts_lend(facts, true);
+	err = read_records(facts, bytes, &at, tail < size ? tail : size, reader);
+	dt_facts_lend(facts, false);
 	if (bad_offset)
 		*bad_offset = at;
 	if (err == DT_ERR_NOMEM)

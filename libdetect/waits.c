@@ -36,9 +36,14 @@ static bool waits_for_signal(const struct dt_node *node)
 	return node->op == DT_OP_COND_WAIT || node->op == DT_OP_SEM_WAIT;
 }
 
-static bool is_wait(const struct dt_node *node)
+bool dt_waits_is_wait(uint32_t op)
 {
-	return waits_for_signal(node) || node->op == DT_OP_JOIN || node->op == DT_OP_BARRIER_WAIT;
+	return op == DT_OP_COND_WAIT || op == DT_OP_SEM_WAIT || op == DT_OP_JOIN || op == DT_OP_BARRIER_WAIT;
+}
+
+bool dt_waits_is_signal(uint32_t op)
+{
+	return op == DT_OP_COND_SIGNAL || op == DT_OP_SEM_POST;
 }
 
 /* Does only the order in which a thread was first seen to do things tell what it does before it ends the wait? So for
@@ -68,13 +73,13 @@ static enum dt_err add_node(struct dt_waits *waits, uint32_t node)
 			waits->next_act.at[act->last] = node;
 		act->last = node;
 	}
-	if ((n->op == DT_OP_COND_SIGNAL || n->op == DT_OP_SEM_POST) && n->parent != DT_NONE) {
+	if (dt_waits_is_signal(n->op) && n->parent != DT_NONE) {
 		uint32_t *signal = dt_vec_push(&waits->signals, waits->alloc);
 		if (!signal)
 			return DT_ERR_NOMEM;
 		*signal = node;
 	}
-	if (!is_wait(n) || n->parent == DT_NONE)
+	if (!dt_waits_is_wait(n->op) || n->parent == DT_NONE)
 		return DT_OK;
 	uint32_t *wait = dt_vec_push(&waits->waits, waits->alloc);
 	if (!wait)
@@ -259,7 +264,7 @@ static uint32_t frames_apart(const struct dt_waits *waits, uint32_t need, uint32
 	const struct dt_stack *a = dt_facts_stack(waits->facts, acq_of(waits, need)->stack);
 	const struct dt_stack *b = dt_facts_stack(waits->facts, acq_of(waits, signal)->stack);
 
-	if (!a || !b || ((a->flags | b->flags) & DT_STACK_TRUNCATED))
+	if (!a || !b || ((dt_facts_stack_flags(a) | dt_facts_stack_flags(b)) & DT_STACK_TRUNCATED))
 		return 0;
 	uint32_t common = 0, longer = a->count > b->count ? a->count : b->count;
 	while (common < a->count && common < b->count &&

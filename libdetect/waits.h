@@ -63,6 +63,10 @@ struct dt_waits {
 void dt_waits_init(struct dt_waits *waits, struct dt_facts *facts, struct dt_tree *tree, uint64_t max_steps);
 void dt_waits_fini(struct dt_waits *waits);
 
+/* Of enum dt_op: a wait for another thread; what can end one. */
+bool dt_waits_is_wait(uint32_t op);
+bool dt_waits_is_signal(uint32_t op);
+
 /* Take in the tree's nodes that were added since. */
 enum dt_err dt_waits_update(struct dt_waits *waits);
 

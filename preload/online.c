@@ -39,7 +39,7 @@ static void add_lock(struct shim_text *text, uint32_t id)
 		return;
 	if (kinds[lock->kind])
 		shim_text_add(text, kinds[lock->kind]);
-	shim_names_add_data(text, lock->address);
+	shim_names_add_data(text, lock->made->address);
 }
 
 static void add_stack(struct shim_text *text, uint32_t id)

@@ -3,7 +3,6 @@
 #include "between.h"
 
 #include <detect/join.h>
-#include <detect/log_read.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,9 +158,7 @@ static void read_facts(struct group *group, const struct log_set *logs)
 	for (size_t i = 0; i < group->count; i++) {
 		const struct log_file *log = &logs->files[group->logs[i]];
 		progress_show("log that shares locks", i + 1, group->count, log->path);
-		if (dt_facts_new(&group->facts[i], &dt_alloc_libc) != DT_OK ||
-		    dt_log_read(group->facts[i], log->bytes, log->size, NULL) == DT_ERR_NOMEM)
-			say_out_of_memory();
+		logs_read(log, &group->facts[i], NULL);
 	}
 }
 

@@ -10,11 +10,9 @@
 
 #include <detect/avoid.h>
 #include <detect/claims_format.h>
-#include <detect/log_read.h>
 
 #include "arena.h"
 #include "claims_names.h"
-#include "say.h"
 
 struct row {
 	uint64_t stack, first, resource;
@@ -115,9 +113,7 @@ static void add_log(struct claims *claims, const struct log_file *log)
 {
 	struct dt_facts *facts;
 
-	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK ||
-	    dt_log_read(facts, log->bytes, log->size, NULL) == DT_ERR_NOMEM)
-		say_out_of_memory();
+	logs_read(log, &facts, NULL);
 	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++)
 		if (holds(dt_facts_acq_nth(facts, i)))
 			add_acq(claims, facts, dt_facts_acq_nth(facts, i), 0);

@@ -7,7 +7,6 @@
 #include <uthash.h>
 
 #include <detect/claims_format.h>
-#include <detect/log_read.h>
 
 #include "arena.h"
 #include "claims_names.h"
@@ -109,9 +108,7 @@ static void add_log(struct claims_before *before, const struct log_file *log)
 {
 	struct dt_facts *facts;
 
-	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK ||
-	    dt_log_read(facts, log->bytes, log->size, NULL) == DT_ERR_NOMEM)
-		say_out_of_memory();
+	logs_read(log, &facts, NULL);
 	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++)
 		if (is_wanted(dt_facts_acq_nth(facts, i)))
 			add_acq(before, facts, dt_facts_acq_nth(facts, i), 1);

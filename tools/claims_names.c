@@ -43,17 +43,17 @@ static bool is_resource(const struct dt_lock *lock)
 /* 0: it has none that holds in another run. */
 uint64_t claims_lock_name(const struct dt_facts *facts, const struct dt_lock *lock, bool *global)
 {
-	const struct dt_module *module = dt_facts_module_at(facts, lock->address, lock->order);
+	const struct dt_module *module = dt_facts_module_at(facts, lock->made->address, lock->order);
 
 	*global = module != NULL;
 	if (!is_resource(lock))
 		return 0;
 	if (module)
-		return dt_claims_name(DT_CLAIMS_GLOBAL, module_name(module), lock->address - module->bias);
-	if (lock->alloc_stack)
-		return dt_claims_name(DT_CLAIMS_HEAP, claims_stack_name(facts, lock->alloc_stack),
-		                      lock->address - lock->block);
-	return lock->init_stack
-	           ? dt_claims_name(DT_CLAIMS_MADE, claims_stack_name(facts, lock->init_stack), 0)
+		return dt_claims_name(DT_CLAIMS_GLOBAL, module_name(module), lock->made->address - module->bias);
+	if (lock->made->alloc_stack)
+		return dt_claims_name(DT_CLAIMS_HEAP, claims_stack_name(facts, lock->made->alloc_stack),
+		                      lock->made->address - lock->made->block);
+	return lock->made->init_stack
+	           ? dt_claims_name(DT_CLAIMS_MADE, claims_stack_name(facts, lock->made->init_stack), 0)
 	           : 0;
 }

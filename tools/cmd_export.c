@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <detect/log_read.h>
 
 #include "options.h"
 #include "progress.h"
@@ -60,12 +59,7 @@ static uint32_t export_log(struct timeline *timeline, const struct log_file *log
 	struct dt_facts *facts;
 	uint64_t bad_offset = 0;
 
-	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK)
-		say_out_of_memory();
-	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
-	if (err == DT_ERR_NOMEM)
-		say_out_of_memory();
-	logs_rest(log);
+	enum dt_err err = logs_read(log, &facts, &bad_offset);
 	if (err)
 		say("%s: corrupt at offset %llu; what came before it is exported", log->path,
 		    (unsigned long long)bad_offset);

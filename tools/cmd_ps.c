@@ -65,7 +65,7 @@ static uint32_t lock_at(const struct dt_facts *facts, uint64_t address)
 {
 	for (uint32_t i = dt_facts_lock_count(facts); i-- > 0;) {
 		const struct dt_lock *lock = dt_facts_lock_nth(facts, i);
-		if (lock->address == address && !lock->ended)
+		if (lock->made->address == address && !lock->ended)
 			return lock->id;
 	}
 	return 0;

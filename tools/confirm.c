@@ -3,8 +3,6 @@
  * than the run. */
 #include "confirm.h"
 
-#include <detect/log_read.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -124,14 +122,10 @@ static void run_attempt(struct attempt *attempt, const struct report_finding *fi
 static bool has_deadlock(const struct log_file *log)
 {
 	struct dt_facts *facts;
-	uint64_t bad_offset;
 	bool found = false;
 
-	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK)
-		say_out_of_memory();
 	/* What comes before damage counts: the process may have been killed while it wrote. */
-	if (dt_log_read(facts, log->bytes, log->size, &bad_offset) == DT_ERR_NOMEM)
-		say_out_of_memory();
+	logs_read(log, &facts, NULL);
 	for (uint32_t i = 0; i < dt_facts_incident_count(facts); i++)
 		found |= dt_facts_incident_nth(facts, i)->incident == DT_INCIDENT_DEADLOCK ||
 		         dt_facts_incident_nth(facts, i)->incident == DT_INCIDENT_STALL;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "say.h"
 #include "store.h"
 
 void logs_open(struct log_set *set)
@@ -37,6 +38,27 @@ void logs_close(struct log_set *set)
 void logs_rest(const struct log_file *log)
 {
 	madvise((void *)(uintptr_t)log->bytes, log->size, MADV_DONTNEED);
+}
+
+/* Of a file's mapping the kernel only forgets where the pages are. */
+static void give_back(void *context, uint64_t offset)
+{
+	const struct log_file *log = context;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	madvise((void *)(uintptr_t)log->bytes, (size_t)offset & ~(page - 1), MADV_DONTNEED);
+}
+
+enum dt_err logs_read(const struct log_file *log, struct dt_facts **facts, uint64_t *bad_offset)
+{
+	const struct dt_log_reader reader = {give_back, (void *)(uintptr_t)log};
+	enum dt_err err = dt_facts_new(facts, &dt_alloc_libc);
+
+	err = err ? err : dt_log_read_along(*facts, log->bytes, log->size, bad_offset, &reader);
+	if (err == DT_ERR_NOMEM)
+		say_out_of_memory();
+	logs_rest(log);
+	return err;
 }
 
 /* Why these bytes are no log that can be read, or NULL. */

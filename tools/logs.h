@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <detect/facts.h>
+
 struct log_file {
 	char *path;
 	const void *bytes; /* mapped */
@@ -36,7 +38,12 @@ void logs_close(struct log_set *set);
  * A file of a folder that is no readable log becomes a notice, as long as another one is. */
 char *logs_add(struct log_set *set, const char *path);
 
-/* It was read: it stays mapped, but needs no memory until it is read again. */
+/* Read it into *facts, new ones, which refer to it: it stays mapped, but its pages are given back as it is
+ * read, and come again when something in it is looked up. As dt_log_read: DT_OK, or DT_ERR_CORRUPT with
+ * *bad_offset (may be NULL); without memory the command ends. */
+enum dt_err logs_read(const struct log_file *log, struct dt_facts **facts, uint64_t *bad_offset);
+
+/* Nothing in it will be looked up for a while. */
 void logs_rest(const struct log_file *log);
 
 /* By start time, then process id, then path. */

@@ -3,7 +3,6 @@
 #include "merge_log.h"
 
 #include <detect/check.h>
-#include <detect/log_read.h>
 
 #include <stdlib.h>
 
@@ -114,15 +113,15 @@ static const char *lock_scope(struct merge *merge, const struct dt_lock *lock)
 	unsigned line;
 
 	if (lock->place != DT_PLACE_HEAP && lock->place != DT_PLACE_STACK)
-		module = dt_facts_module_at(merge->facts, lock->address, lock->order);
+		module = dt_facts_module_at(merge->facts, lock->made->address, lock->order);
 	if (module &&
-	    symbols_global_place(resolve_symbols(merge->resolve), module, lock->address, &file, &line))
+	    symbols_global_place(resolve_symbols(merge->resolve), module, lock->made->address, &file, &line))
 		return model_base_name(file);
 	if (module)
 		return module_name(merge->arena, module->path);
-	uint32_t made = lock->alloc_stack  ? lock->alloc_stack
-	                : lock->init_stack ? lock->init_stack
-	                                   : lock->first_stack;
+	uint32_t made = lock->made->alloc_stack  ? lock->made->alloc_stack
+	                : lock->made->init_stack ? lock->made->init_stack
+	                                   : lock->made->first_stack;
 	struct report_stack stack = resolve_stack(merge->resolve, made);
 	const struct report_frame *frame = places_find(&stack);
 	if (frame && frame->file)
@@ -147,13 +146,13 @@ static const char *lock_identity(struct merge *merge, const struct dt_lock *lock
 	if (!*name && !*class_name)
 		return named->name;
 	if (lock->place != DT_PLACE_HEAP && lock->place != DT_PLACE_STACK)
-		module = dt_facts_module_at(merge->facts, lock->address, lock->order);
+		module = dt_facts_module_at(merge->facts, lock->made->address, lock->order);
 	if (!module || lock->flags & DT_LOCK_CLASS)
 		return named->class_name;
 	for (uint32_t i = 0; i < module->build_id_bytes; i++)
 		build = hash_byte(build, module->build_id[i]);
 	return arena_printf(merge->arena, "%llx+%llx", (unsigned long long)hash_end(build),
-	                    (unsigned long long)(lock->address - module->bias));
+	                    (unsigned long long)(lock->made->address - module->bias));
 }
 
 static int64_t lock_key(struct merge *merge, uint32_t id)
@@ -430,11 +429,7 @@ void merge_log_read(struct merge_rows *rows, const struct log_file *log, const s
 	struct merge merge = {.rows = rows, .arena = rows->arena, .notices = json_array()};
 	uint64_t bad_offset = 0;
 
-	if (dt_facts_new(&merge.facts, &dt_alloc_libc) != DT_OK)
-		say_out_of_memory();
-	enum dt_err err = dt_log_read(merge.facts, log->bytes, log->size, &bad_offset);
-	if (err == DT_ERR_NOMEM)
-		say_out_of_memory();
+	enum dt_err err = logs_read(log, &merge.facts, &bad_offset);
 	if (err)
 		take_notice(&merge, arena_printf(merge.arena,
 		                                 "%s: corrupt at offset %llu; what came before it is merged",

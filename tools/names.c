@@ -74,41 +74,41 @@ struct origin {
 
 static struct origin find_origin(const struct dt_lock *lock)
 {
-	if (lock->alloc_stack)
-		return (struct origin){"allocated", lock->alloc_stack};
-	if (lock->init_stack)
-		return (struct origin){"initialised", lock->init_stack};
-	return (struct origin){"first locked", lock->first_stack};
+	if (lock->made->alloc_stack)
+		return (struct origin){"allocated", lock->made->alloc_stack};
+	if (lock->made->init_stack)
+		return (struct origin){"initialised", lock->made->init_stack};
+	return (struct origin){"first locked", lock->made->first_stack};
 }
 
 static void name_global(struct resolve *resolve, const struct dt_lock *lock, struct report_lock *named)
 {
 	const struct dt_module *module =
-	    dt_facts_module_at(resolve_facts(resolve), lock->address, lock->order);
+	    dt_facts_module_at(resolve_facts(resolve), lock->made->address, lock->order);
 	struct arena *arena = resolve_arena(resolve);
 	const char *file;
 	unsigned line;
 
 	if (!module)
 		return;
-	const char *symbol = symbols_global(resolve_symbols(resolve), module, lock->address);
+	const char *symbol = symbols_global(resolve_symbols(resolve), module, lock->made->address);
 	if (!symbol)
 		return;
 	named->name = arena_copy(arena, symbol);
 	named->class_name = without_indices(arena, symbol);
-	if (symbols_global_place(resolve_symbols(resolve), module, lock->address, &file, &line))
+	if (symbols_global_place(resolve_symbols(resolve), module, lock->made->address, &file, &line))
 		named->origin = arena_printf(arena, "defined at %s:%u", model_base_name(file), line);
 }
 
 static void name_heap(struct resolve *resolve, const struct dt_lock *lock, struct report_lock *named)
 {
 	uint64_t pc;
-	const struct dt_module *module = resolve_place(resolve, lock->alloc_stack, &pc);
+	const struct dt_module *module = resolve_place(resolve, lock->made->alloc_stack, &pc);
 
-	if (!module || lock->block == 0 || lock->address < lock->block)
+	if (!module || lock->made->block == 0 || lock->made->address < lock->made->block)
 		return;
-	const char *member = symbols_heap_member(resolve_symbols(resolve), module, pc, lock->block_bytes,
-	                                         lock->address - lock->block);
+	const char *member = symbols_heap_member(resolve_symbols(resolve), module, pc, lock->made->block_bytes,
+	                                         lock->made->address - lock->made->block);
 	if (!member)
 		return;
 	named->name = arena_copy(resolve_arena(resolve), member);
@@ -123,7 +123,7 @@ static void name_by_origin(struct resolve *resolve, const struct dt_lock *lock, 
 
 	if (lock->place == DT_PLACE_STACK)
 		named->name = arena_printf(arena, "%s on the stack of %s, %s at %s", kind,
-		                           resolve_thread_words(resolve, lock->thread), origin->verb, where);
+		                           resolve_thread_words(resolve, lock->made->thread), origin->verb, where);
 	else
 		named->name = arena_printf(arena, "%s %s at %s", kind, origin->verb, where);
 }

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <detect/log_read.h>
-
 #include "say.h"
 
 enum { PEER_SHIFT = 25, PEERS_MAX = 120 }; /* ids in logs are below 1 << 24 */
@@ -61,8 +59,9 @@ static void load(const struct peers *peers, struct peer *peer)
 {
 	const struct log_file *log = log_of(peers, peer->pid);
 
-	if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK ||
-	    (log && dt_log_read(peer->facts, log->bytes, log->size, NULL) == DT_ERR_NOMEM))
+	if (log)
+		logs_read(log, &peer->facts, NULL);
+	else if (dt_facts_new(&peer->facts, &dt_alloc_libc) != DT_OK)
 		say_out_of_memory();
 }
 

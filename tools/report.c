@@ -5,7 +5,6 @@
 #include "report.h"
 
 #include <detect/check.h>
-#include <detect/log_read.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,12 +255,7 @@ static void add_log(struct report_builder *builder, const struct log_file *log)
 	struct dt_facts *facts;
 	uint64_t bad_offset = 0;
 
-	if (dt_facts_new(&facts, &dt_alloc_libc) != DT_OK)
-		say_out_of_memory();
-	enum dt_err err = dt_log_read(facts, log->bytes, log->size, &bad_offset);
-	if (err == DT_ERR_NOMEM)
-		say_out_of_memory();
-	logs_rest(log);
+	enum dt_err err = logs_read(log, &facts, &bad_offset);
 	if (err) /* the header was checked by logs.c */
 		report_add_notice(builder,
 		                  arena_printf(builder->arena,

@@ -106,7 +106,7 @@ static struct report_stack resolve_frames(struct resolve *resolve, const struct 
 			frames[count + f].inferred = i >= stack->exact;
 		count += added;
 	}
-	struct report_stack resolved = {.count = count, .truncated = stack->flags & DT_STACK_TRUNCATED};
+	struct report_stack resolved = {.count = count, .truncated = dt_facts_stack_flags(stack) & DT_STACK_TRUNCATED};
 	resolved.frames = arena_alloc(resolve->arena, count * sizeof(*frames));
 	if (count)
 		memcpy(resolved.frames, frames, count * sizeof(*frames));

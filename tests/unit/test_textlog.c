@@ -326,10 +326,10 @@ static void test_names(void **state)
 	assert_int_equal(dt_textlog_lock_id(text, "A"), 3);
 	assert_true(dt_facts_lock(facts, 1)->ended);
 	assert_false(dt_facts_lock(facts, 3)->ended);
-	assert_int_equal(dt_facts_lock(facts, 1)->address, dt_facts_lock(facts, 3)->address);
+	assert_int_equal(dt_facts_lock(facts, 1)->made->address, dt_facts_lock(facts, 3)->made->address);
 	assert_null(dt_textlog_lock_name(text, 5));
 	assert_null(dt_textlog_lock_name(text, 0));
-	const struct dt_stack *stack = dt_facts_stack(facts, dt_facts_lock(facts, 2)->first_stack);
+	const struct dt_stack *stack = dt_facts_stack(facts, dt_facts_lock(facts, 2)->made->first_stack);
 	assert_int_equal(stack->count, 3);
 	assert_string_equal(dt_textlog_place_name(text, stack->pc[0]), "transfer:31");
 	assert_string_equal(dt_textlog_place_name(text, stack->pc[0] - 1), "transfer:31");

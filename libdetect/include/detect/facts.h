@@ -7,8 +7,8 @@
  *   segment      a piece of a thread's life between must-happen-before synchronisations
  *   context      the stack of an acquisition
  *
- * Memory: everything belongs to struct dt_facts and lives until dt_facts_free; pointers into its
- * tables are valid until the next add. Threads: one at a time. Ids index the tables (`dt_facts_lock`
+ * Memory: everything but records that were lent (dt_facts_lend) belongs to struct dt_facts and lives until
+ * dt_facts_free; pointers into its tables are valid until the next add. Threads: one at a time. Ids index the tables (`dt_facts_lock`
  * and its like); a look-up of an id that is not there returns NULL.
  * Hostile input: any record bytes at all are taken or refused, never trusted; ids are bounded by
  * DT_ID_MAX and hostile ids must not make tables huge (sparse ids go through a hash or are refused). */
@@ -49,22 +49,18 @@ struct dt_segment {
 };
 
 struct dt_stack {
-	uint32_t id;
-	uint16_t count, exact, flags;
-	uint32_t order;         /* record number: which modules were mapped then */
 	const uint64_t *pc;
+	uint32_t order;         /* record number: which modules were mapped then */
+	uint16_t count, exact;
 };
 
 struct dt_lock {
-	uint32_t id;
-	enum dt_lock_kind kind;
-	enum dt_lock_place place;
-	uint32_t flags;
-	uint32_t units;         /* semaphore: its value at init; 0: not known */
+	const struct dt_rec_lock *made; /* its record, for where it lies and was made: nothing there was checked */
+	uint32_t id, order;
+	uint16_t units;         /* semaphore: its value at init; 0: not known */
+	uint16_t flags;
+	uint8_t kind, place;    /* enum dt_lock_kind, enum dt_lock_place */
 	bool signal;            /* semaphore: posted by threads that did not wait: orders nothing as a lock */
-	uint64_t address, block, block_bytes;
-	uint32_t alloc_stack, init_stack, first_stack, thread;
-	uint32_t order;
 	bool ended;
 };
 
@@ -72,15 +68,13 @@ enum { DT_SIGHTINGS_MAX = 256 }; /* kept of one acquisition; more are counted as
 
 struct dt_acq {
 	uint32_t id, parent, lock, stack;
-	enum dt_op op;
-	enum dt_mode mode;
-	enum dt_wait wait;
-	uint32_t handler;         /* in the handler of this signal; 0: in none */
+	uint8_t op, mode, wait;   /* enum dt_op, dt_mode, dt_wait */
+	uint8_t handler;          /* in the handler of this signal; 0: in none */
 	uint32_t open_signals;    /* id of a set of signals (dt_facts_open_signals); 0: none */
 	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle):
 	                           * leave out what has none */
-	uint32_t *segments;       /* sightings, each once, in the order they were seen */
 	uint32_t segment_count;
+	uint32_t *segments;       /* sightings, each once, in the order they were seen */
 };
 
 /* What the shim saw happen. Parts may name threads, locks and stacks that are not there. */
@@ -166,6 +160,10 @@ struct dt_facts;
 enum dt_err dt_facts_new(struct dt_facts **out, struct dt_alloc *alloc);
 void dt_facts_free(struct dt_facts *facts);
 
+/* From here on, or no more, the records that are added stay where they are, readable, until the facts are freed:
+ * what can be looked up in them again is not copied. */
+void dt_facts_lend(struct dt_facts *facts, bool lent);
+
 /* Add one record; `bytes` is what is readable from `rec` on, which is 8-byte aligned. DT_ERR_CORRUPT
  * leaves the facts as they were; DT_ERR_NOMEM leaves them whole, with the record or a part of it.
  * A record that refers to one not yet added is kept; one of a type not known here is counted. */
@@ -192,8 +190,12 @@ const struct dt_module *dt_facts_module(const struct dt_facts *facts, uint32_t i
 const struct dt_thread *dt_facts_thread(const struct dt_facts *facts, uint32_t id);
 const struct dt_segment *dt_facts_segment(const struct dt_facts *facts, uint32_t id);
 const struct dt_stack *dt_facts_stack(const struct dt_facts *facts, uint32_t id);
+/* enum dt_stack_flag of it */
+uint32_t dt_facts_stack_flags(const struct dt_stack *stack);
 const struct dt_lock *dt_facts_lock(const struct dt_facts *facts, uint32_t id);
 const struct dt_acq *dt_facts_acq(const struct dt_facts *facts, uint32_t id);
+/* Its index in the table of locks; the count of them when there is none. */
+uint32_t dt_facts_lock_number(const struct dt_facts *facts, uint32_t id);
 
 /* Tables in order of arrival: index from 0 to the count. */
 uint32_t dt_facts_module_count(const struct dt_facts *facts);
