@@ -9,6 +9,7 @@
 #include <dwarf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -257,11 +258,27 @@ static void normalise(char *path)
 	*to = '\0';
 }
 
-const char *symbols_keep_path(struct symbols *symbols, const char *path)
+/* libdw joins the folder of compilation to the paths of DWARF 4, but of DWARF 5 leaves them relative to it
+ * ("../src/x.c" of Meson), or joins it when the file lies right in it. */
+static const char *unit_folder(Dwarf_Die *unit, const char *path)
+{
+	Dwarf_Attribute attribute;
+	const char *folder = NULL;
+
+	if (*path != '/' && dwarf_attr(unit, DW_AT_comp_dir, &attribute))
+		folder = dwarf_formstring(&attribute);
+	size_t length = folder ? strlen(folder) : 0;
+	return length && !(strncmp(path, folder, length) == 0 && path[length] == '/') ? folder : NULL;
+}
+
+const char *symbols_keep_path(struct symbols *symbols, Dwarf_Die *unit, const char *path)
 {
 	if (!path)
 		return NULL;
-	char *copy = must(strdup(path));
+	const char *folder = unit_folder(unit, path);
+	size_t room = (folder ? strlen(folder) + 1 : 0) + strlen(path) + 1;
+	char *copy = must(malloc(room));
+	snprintf(copy, room, "%s%s%s", folder ? folder : "", folder ? "/" : "", path);
 	normalise(copy);
 	const char *kept = symbols_keep(symbols, copy);
 	free(copy);
@@ -281,5 +298,5 @@ const char *symbols_path_of(struct symbols *symbols, Dwarf_Attribute *file)
 	    dwarf_cu_info(file->cu, &version, NULL, &unit, NULL, NULL, NULL, NULL) != 0 ||
 	    (version < 5 && !index) || dwarf_getsrcfiles(&unit, &files, &count) != 0 || index >= count)
 		return NULL;
-	return symbols_keep_path(symbols, dwarf_filesrc(files, index, NULL, NULL));
+	return symbols_keep_path(symbols, &unit, dwarf_filesrc(files, index, NULL, NULL));
 }

@@ -83,8 +83,10 @@ struct sym_file *symbols_file(struct symbols *symbols, const struct dt_module *m
 const char *symbols_keep(struct symbols *symbols, const char *text);
 const char *symbols_demangled(struct symbols *symbols, const char *name);
 
-/* The path that a DW_AT_decl_file or DW_AT_call_file refers to, kept; NULL: none. */
-const char *symbols_keep_path(struct symbols *symbols, const char *path);
+/* The path of a source file as its unit's line table has it, from the folder that the unit was compiled in, kept;
+ * NULL: none. */
+const char *symbols_keep_path(struct symbols *symbols, Dwarf_Die *unit, const char *path);
+/* The path that a DW_AT_decl_file or DW_AT_call_file refers to. */
 const char *symbols_path_of(struct symbols *symbols, Dwarf_Attribute *file);
 
 /* ---- symbols_units.c ---- */

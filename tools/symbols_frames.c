@@ -86,7 +86,7 @@ static void line_at(struct sym_file *file, struct sym_unit *unit, uint64_t addre
 		return;
 	dwarf_lineno(line, &number);
 	dwarf_linecol(line, &column);
-	frame->file = symbols_keep_path(file->symbols, dwarf_linesrc(line, NULL, NULL));
+	frame->file = symbols_keep_path(file->symbols, &unit->skeleton, dwarf_linesrc(line, NULL, NULL));
 	frame->line = (unsigned)number;
 	frame->column = (unsigned)column;
 }

@@ -306,6 +306,21 @@ class Samples(FormatCase):
         command = self.report("github", logs, env={"GITHUB_WORKSPACE": str(ROOT)})
         self.assertTrue(command.startswith(f"::warning file={place},line={line},col="), command)
 
+    def test_compiled_by_a_relative_path(self):
+        """As Meson and makefiles of a build folder do: cc ../src/bug.c"""
+        for debug in ("-gdwarf-4", "-gdwarf-5"):
+            with self.subTest(debug=debug):
+                checkout, logs = self.folder / debug, self.folder / f"logs{debug}"
+                for folder in ("src", "build", ".git"):
+                    (checkout / folder).mkdir(parents=True)
+                (checkout / "src/bug.c").write_text((ROOT / "samples/bank-transfer/bug.c").read_text())
+                (checkout / "lesson.h").write_text((ROOT / "samples/lesson.h").read_text())
+                subprocess.run(["gcc", debug, "-O1", "-pthread", "../src/bug.c", "-o", "bug"], check=True,
+                               cwd=checkout / "build")
+                self.detect("run", "-o", logs, "-r", "/dev/null", "--", checkout / "build/bug")
+                (entry,) = json.loads(self.report("gitlab", logs, env={"GITHUB_WORKSPACE": str(checkout)}))
+                self.assertEqual(entry["location"]["path"], "src/bug.c")
+
     def test_checkout_elsewhere(self):
         """Compiled in one folder, reported in another that has the same files."""
         logs, checkout = self.folder / "logs", self.folder / "checkout"
