@@ -193,7 +193,7 @@ static enum dt_err run(const struct dt_check *check, struct dt_facts *facts,
 	if (err)
 		return err;
 	err = check->finish(state);
-	result->bounded |= check->bounded && check->bounded(state);
+	result->bounded |= check->bounded ? check->bounded(state) : 0;
 	check->close(state);
 	return err;
 }
@@ -204,7 +204,7 @@ enum dt_err dt_analyse(struct dt_facts *facts, struct dt_alloc *alloc, const str
 	struct collection all = {.alloc = alloc};
 	enum dt_err err = DT_OK;
 
-	result->bounded = false;
+	result->bounded = 0;
 	for (int i = 0; !err && dt_checks[i]; i++)
 		err = run(dt_checks[i], facts, options, &all, result);
 	if (!err && all.out_of_memory)

@@ -40,7 +40,7 @@ struct dt_check_state {
 	struct dt_bugs bugs;
 	struct dt_live live;
 	bool is_live; /* live is open: something was fed */
-	bool bounded;
+	uint32_t bounded; /* enum dt_bound */
 };
 
 /* The lock-order graph, all of it, and its tangles. */
@@ -122,7 +122,7 @@ static enum dt_err find_components(struct order *order)
 	if (!order->of_lock)
 		return DT_ERR_NOMEM;
 	enum dt_err err = dt_near_edges_find(&near, order->state->facts, alloc);
-	order->state->bounded |= near.bounded;
+	order->state->bounded |= near.bounded ? DT_BOUND_DEPTH : 0;
 	if (!err)
 		err =
 		    dt_scc(alloc, order->locks, near.first, near.target, order->of_lock, &order->components);
@@ -168,7 +168,7 @@ static bool is_wanted(void *context, uint32_t from, uint32_t to)
 		return false;
 	if (order->edges.sights.count < SIGHTS_MAX)
 		return true;
-	order->state->bounded = true;
+	order->state->bounded |= DT_BOUND_SIGHTS;
 	return dt_edges_find(&order->edges, to, from) != DT_NONE;
 }
 
@@ -179,7 +179,7 @@ static enum dt_err collect_from(struct order *order, uint32_t node)
 	enum dt_err err = DT_OK;
 
 	if (!dt_tree_held(tree, node)) {
-		order->state->bounded = true;
+		order->state->bounded |= DT_BOUND_DEPTH;
 		return DT_OK;
 	}
 	if (!dt_tree_wants(tree, node))
@@ -229,7 +229,7 @@ static enum dt_err search_tangles(struct order *order)
 		sorted[start[order->component[edges->edges.at[e].from] + 1]++] = e;
 	for (uint32_t c = 1; !err && c <= order->components; c++)
 		err = dt_tangle_search(&tangle, sorted + start[c], start[c + 1] - start[c]);
-	state->bounded |= tangle.bounded;
+	state->bounded |= tangle.bounded ? DT_BOUND_CYCLES : 0;
 	dt_tangle_fini(&tangle);
 	if (start)
 		state->alloc->resize(state->alloc, start, ((size_t)order->components + 3) * sizeof *start, 0);
@@ -282,9 +282,9 @@ static enum dt_err finish(struct dt_check_state *state)
 	return err;
 }
 
-static bool is_bounded(const struct dt_check_state *state)
+static uint32_t bounds_hit(const struct dt_check_state *state)
 {
 	return state->bounded;
 }
 
-const struct dt_check dt_check_lock_order = {"lock-order", open_check, feed, finish, close_check, is_bounded};
+const struct dt_check dt_check_lock_order = {"lock-order", open_check, feed, finish, close_check, bounds_hit};

@@ -339,9 +339,9 @@ static enum dt_err finish(struct dt_check_state *state)
 	return err;
 }
 
-static bool bounded(const struct dt_check_state *state)
+static uint32_t bounded(const struct dt_check_state *state)
 {
-	return state->cut;
+	return state->cut ? DT_BOUND_STATES : 0;
 }
 
 const struct dt_check dt_check_states = {

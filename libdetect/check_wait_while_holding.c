@@ -326,11 +326,11 @@ static enum dt_err finish(struct dt_check_state *state)
 	return err;
 }
 
-static bool is_bounded(const struct dt_check_state *state)
+static uint32_t bounds_hit(const struct dt_check_state *state)
 {
-	return state->bounded;
+	return state->bounded ? DT_BOUND_WAITS : 0;
 }
 
 const struct dt_check dt_check_wait_while_holding = {
-    "wait-while-holding", open_check, feed, finish, close_check, is_bounded,
+    "wait-while-holding", open_check, feed, finish, close_check, bounds_hit,
 };

@@ -394,12 +394,7 @@ static void analyse(struct merge *merge, const char *who, bool prefer_writer)
 	if (dt_analyse(merge->facts, &dt_alloc_libc, &options, take_finding, merge, &analysis) != DT_OK)
 		say_out_of_memory();
 	relate(merge);
-	if (analysis.bounded)
-		take_notice(merge,
-		            arena_printf(merge->arena,
-		                         "%s: the search was stopped at its bound: findings "
-		                         "can be missing",
-		                         who));
+	notices_of_bounds(analysis.bounded, who, merge->arena, take_notice, merge);
 }
 
 void merge_rows_open(struct merge_rows *rows)

@@ -13,6 +13,7 @@
 #include "finding_json.h"
 #include "merge_ids.h"
 #include "merged_facts.h"
+#include "notices.h"
 #include "order.h"
 #include "peers.h"
 #include "progress.h"
@@ -47,13 +48,18 @@ static const char *const *read_argv(struct arena *arena, const char *text, size_
 	return argv;
 }
 
+static void add_notice(void *context, const char *notice)
+{
+	report_add_notice(((struct merged *)context)->builder, notice);
+}
+
 static void add_notices(struct merged *merged, const char *text)
 {
 	size_t count;
 	const char *const *notices = read_argv(merged->arena, text, &count);
 
 	for (size_t i = 0; i < count; i++)
-		report_add_notice(merged->builder, notices[i]);
+		add_notice(merged, notices[i]);
 }
 
 static void take_run(void *context, const struct store_row *row)
@@ -252,10 +258,7 @@ static void analyse(struct merged *merged)
 		order_add(report_get_graph(merged->builder), merged->resolve, NO_PROCESS);
 	peers_close(merged->peers);
 	resolve_close(merged->resolve);
-	if (analysis.bounded)
-		report_add_notice(merged->builder,
-		                  "merged facts: the search was stopped at its bound: "
-		                  "findings can be missing");
+	notices_of_bounds(analysis.bounded, "merged facts", merged->arena, add_notice, merged);
 }
 
 char *merged_report(struct report_builder *builder, struct store *store)

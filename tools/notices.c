@@ -2,6 +2,8 @@
  * can look like one, so nothing that was lost goes unsaid. */
 #include "notices.h"
 
+#include <detect/check.h>
+
 static const char *const counter_texts[DT_COUNTERS] = {
     [DT_COUNT_DROPPED] =
         "records found no room in the log and were dropped: findings can be missing (see --log-size)",
@@ -65,4 +67,28 @@ void notices_of_facts(const struct dt_facts *facts, const char *who, struct aren
 		    arena_printf(
 		        arena, "%s: %llu records refer to others that are not in the log, and were left out",
 		        who, dangling));
+}
+
+void notices_of_bounds(uint32_t bounds, const char *who, struct arena *arena,
+                       void (*add)(void *context, const char *notice), void *context)
+{
+	static const struct {
+		enum dt_bound bound;
+		const char *text;
+	} rows[] = {
+	    {DT_BOUND_CYCLES,
+	     "locks are taken in too many orders to look at every cycle: pairs of locks were looked at first, then the "
+	     "shortest cycles, and some of three locks or more can be missing (mend what is found and report again; "
+	     "'detect graph --cycles-only' draws all the orders)"},
+	    {DT_BOUND_SIGHTS,
+	     "more than a million sightings of lock orders that lie on cycles: of the rest only orders opposite to those "
+	     "were looked at (merge or report fewer logs at a time to see more)"},
+	    {DT_BOUND_DEPTH, "acquisitions under more than 8,192 locks were left out of the lock orders"},
+	    {DT_BOUND_WAITS, "waits with a lock held were too many to judge all of them: such findings can be missing"},
+	    {DT_BOUND_STATES, "states of more than 64 semaphores or threads were not tested whole: unsafe states can be missing"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (bounds & rows[i].bound)
+			add(context, arena_printf(arena, "%s: %s", who, rows[i].text));
 }

@@ -10,4 +10,8 @@
 void notices_of_facts(const struct dt_facts *facts, const char *who, struct arena *arena,
                       void (*add)(void *context, const char *notice), void *context);
 
+/* The same for each bound that its analysis hit (enum dt_bound). */
+void notices_of_bounds(uint32_t bounds, const char *who, struct arena *arena,
+                       void (*add)(void *context, const char *notice), void *context);
+
 #endif

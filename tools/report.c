@@ -242,12 +242,7 @@ static void analyse(struct report_builder *builder, struct dt_facts *facts, cons
 	}
 	resolve_close(builder->resolve);
 	builder->resolve = NULL;
-	if (analysis.bounded)
-		report_add_notice(
-		    builder,
-		    arena_printf(
-		        builder->arena,
-		        "%s: the search was stopped at its bound: findings can be missing", who));
+	notices_of_bounds(analysis.bounded, who, builder->arena, add_notice, builder);
 }
 
 static void add_log(struct report_builder *builder, const struct log_file *log)

@@ -21,6 +21,15 @@ struct dt_check_options {
 /* The sink owns nothing: copy what must outlive the call. */
 typedef void dt_finding_sink(void *context, const struct dt_finding *finding);
 
+/* What a search was stopped at: findings beyond it may be missing. */
+enum dt_bound {
+	DT_BOUND_CYCLES = 1,  /* steps for cycles: pairs of locks are looked at first, then the shortest cycles */
+	DT_BOUND_SIGHTS = 2,  /* exemplars of lock orders that are kept */
+	DT_BOUND_DEPTH = 4,   /* locks held at one acquisition */
+	DT_BOUND_WAITS = 8,   /* steps for waits with a lock held */
+	DT_BOUND_STATES = 16, /* resources of one state */
+};
+
 struct dt_check_state;
 struct dt_check {
 	const char *name;
@@ -32,12 +41,14 @@ struct dt_check {
 	/* Emit what feed could not, in deterministic order. */
 	enum dt_err (*finish)(struct dt_check_state *state);
 	void (*close)(struct dt_check_state *state);
-	/* True when a search bound was hit and findings may be missing: said in the report. NULL: there is none. */
-	bool (*bounded)(const struct dt_check_state *state);
+	/* The bounds that were hit, enum dt_bound: said in the report. NULL: there is none. */
+	uint32_t (*bounded)(const struct dt_check_state *state);
 };
 extern const struct dt_check *const dt_checks[];  /* NULL-terminated */
 
-struct dt_analysis { bool bounded; };
+struct dt_analysis {
+	uint32_t bounded; /* enum dt_bound */
+};
 
 /* All checks over settled facts; findings to the sink, errors first, then warnings, then notes. */
 enum dt_err dt_analyse(struct dt_facts *facts, struct dt_alloc *alloc, const struct dt_check_options *options,
