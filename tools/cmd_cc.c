@@ -42,6 +42,7 @@ struct call {
 	struct list sources;   /* those of them that are to be compiled */
 	bool compiles_only;    /* -c, -S, -E, … */
 	bool has_input, links_partly, is_static;
+	bool has_lto; /* gcc instruments behind it, when the linker calls it again without the flag: not at all */
 };
 
 static void push(struct list *list, const char *argument)
@@ -116,6 +117,7 @@ static void read_call(struct call *call, int argc, char **argv)
 		}
 		call->compiles_only |= is_one_of(argument, compiling);
 		call->links_partly |= strcmp(argument, "-r") == 0;
+		call->has_lto |= strncmp(argument, "-flto", 5) == 0;
 		call->is_static |= strcmp(argument, "-static") == 0 || strcmp(argument, "-static-pie") == 0;
 		if (argument[0] == '-' && argument[1])
 			continue;
@@ -192,6 +194,12 @@ static int run(struct list *command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void leave_out_lto(struct list *command, const struct call *call)
+{
+	if (call->has_lto)
+		push(command, "-fno-lto");
+}
+
 static bool is_in(const struct list *list, const char *argument)
 {
 	return list->count && is_one_of(argument, (const char *const *)list->at);
@@ -214,6 +222,7 @@ static int compile_one(const struct call *call, const char *source, const char *
 		if (has_value && ++i && !leave_out)
 			push(&command, call->all.at[i]);
 	}
+	leave_out_lto(&command, call);
 	push(&command, "-c");
 	push(&command, "-o");
 	push(&command, object);
@@ -251,6 +260,9 @@ static int link_all(const struct call *call, const char *folder)
 		if (has_value)
 			push(&command, call->all.at[++i]);
 	}
+	leave_out_lto(&command, call);
+	if (call->has_lto)
+		say("-flto is left out: with gcc, what the linker optimises would not be watched");
 	if (!call->links_partly)
 		add_runtime(&command);
 	int status = folder ? run(&command) : become(&command);
@@ -291,6 +303,7 @@ static int compile(struct call *call)
 	push(&command, FLAG);
 	for (size_t i = 0; i < call->all.count; i++)
 		push(&command, call->all.at[i]);
+	leave_out_lto(&command, call);
 	int status = become(&command);
 	clear(&command);
 	return status;

@@ -580,6 +580,14 @@ class Driver(RaceCase):
             self.assertEqual(b"__clang__" in done.stdout, compiler == "clang")
         self.assert_line(self.detect("cc", "x.o", env={"DETECT_CC": f"{DETECT} cc"}), 2, "leads back")
 
+    def test_optimised_at_link_time(self):
+        """gcc would leave the program unwatched, and say nothing."""
+        text = two("int v;", "step(0); v++; step(1);", "step(2); v++;")
+        for compiler in COMPILERS:
+            self.assertEqual(len(self.findings(self.build("lto", text, compiler, flags=("-flto",)))[1]), 1, compiler)
+        self.assertIn(b"-flto is left out", self.detect("cc", "-flto", "lto.c", "-I", pathlib.Path(__file__).parents[2] / "libdetect/include",
+                                                        "-o", "lto").stderr)
+
     def test_errors(self):
         self.assert_line(self.detect("cc"), 2, "--help")
         self.assert_line(self.detect("cc", "x.o", "-static"), 2, "-static")
