@@ -1,5 +1,5 @@
 /* GitLab's code-quality report: a JSON array of what GitLab documents, a part of Code Climate's
- * format (description, check_name, fingerprint, severity, location.path, location.lines.begin).
+ * format (description, check_name, fingerprint, severity, location.path, location.lines.begin), with what Code Climate's own asks for besides.
  *
  * GitLab tells new from old by comparing the fingerprints of two branches, so what is known goes in
  * too, and each fingerprint once: one bug that two programs share is one entry. */
@@ -37,6 +37,7 @@ static json_t *location(struct arena *arena, const struct spot *spot)
 	json_t *object = json_object(), *lines = json_object();
 
 	json_put(lines, "begin", json_integer(spot->line ? spot->line : 1));
+	json_put(lines, "end", json_integer(spot->line ? spot->line : 1));
 	json_put(object, "path", json_words(arena, spot->path));
 	json_put(object, "lines", lines);
 	return object;
