@@ -187,14 +187,16 @@ static bool is_in_section(struct shim_thread *t, uint32_t index, const struct sh
 	return shim_seat_active(t) || (*late = begin_late(t, index));
 }
 
-/* True when the unit counts here. `e` is an entry of the wanted lock; `got`: the thread has it already. */
-static bool request(struct shim_thread *t, uint32_t index, const struct shim_held *e, uint32_t how, bool got)
+enum answer { UNCOUNTED, GRANTED, QUEUED };
+
+/* `e` is an entry of the wanted lock; `got`: the thread has it already. */
+static enum answer request(struct shim_thread *t, uint32_t index, const struct shim_held *e, uint32_t how, bool got)
 {
 	uint64_t mask;
 	uint32_t need = DT_AVOID_NEEDS;
 	bool grew = false, late, granted = true;
 	if (!bottom(t, index) && is_single(e) && !has_declared(t))
-		return false;
+		return UNCOUNTED;
 	shim_seats_lock(&mask);
 	uint32_t resource = shim_resource_get(e->lock, how & SHIM_HOW_KIND);
 	if (resource && is_in_section(t, index, e, &late))
@@ -206,19 +208,32 @@ static bool request(struct shim_thread *t, uint32_t index, const struct shim_hel
 	shim_seats_unlock(&mask);
 	if (grew)
 		say_exceeded(t, e);
-	if (!granted)
-		await_grant(t, e, how);
-	return need < DT_AVOID_NEEDS;
+	return need == DT_AVOID_NEEDS ? UNCOUNTED : granted ? GRANTED : QUEUED;
+}
+
+bool shim_avoid_ask(struct shim_thread *t, uint32_t index, uint32_t how)
+{
+	if (passes(t))
+		return true;
+	t->avoid_pending = 0;
+	if (how & (SHIM_HOW_TRY | SHIM_HOW_TIMED))
+		return true;
+	enum answer answer = request(t, index, &t->held[index], how, false);
+	if (answer == GRANTED)
+		t->avoid_pending = index + 1;
+	return answer != QUEUED;
+}
+
+void shim_avoid_await(struct shim_thread *t, uint32_t index, uint32_t how)
+{
+	await_grant(t, &t->held[index], how);
+	t->avoid_pending = index + 1;
 }
 
 void shim_avoid_want(struct shim_thread *t, uint32_t index, uint32_t how)
 {
-	struct shim_held *e = &t->held[index];
-	if (passes(t))
-		return;
-	t->avoid_pending = 0;
-	if (!(how & (SHIM_HOW_TRY | SHIM_HOW_TIMED)) && request(t, index, e, how, false))
-		t->avoid_pending = index + 1;
+	if (!shim_avoid_ask(t, index, how))
+		shim_avoid_await(t, index, how);
 }
 
 void shim_avoid_got(struct shim_thread *t, uint32_t index)
@@ -231,7 +246,7 @@ void shim_avoid_got(struct shim_thread *t, uint32_t index)
 	if (counts)
 		shim_seat_got(t);
 	else if (e->how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) || t->avoid_passes)
-		counts = request(t, index, e, e->how, true);
+		counts = request(t, index, e, e->how, true) != UNCOUNTED;
 	if (counts)
 		e->how |= SHIM_HOW_AVOIDED;
 }
@@ -277,7 +292,12 @@ void shim_avoid_want_unit(struct shim_thread *t, const void *sem, uint32_t how)
 	if (!e)
 		return;
 	t->avoid_pending = 0;
-	if (!(how & (SHIM_HOW_TRY | SHIM_HOW_TIMED)) && request(t, t->depth, e, DT_LOCK_SEM, false))
+	if (how & (SHIM_HOW_TRY | SHIM_HOW_TIMED))
+		return;
+	enum answer answer = request(t, t->depth, e, DT_LOCK_SEM, false);
+	if (answer == QUEUED)
+		await_grant(t, e, DT_LOCK_SEM);
+	if (answer != UNCOUNTED)
 		t->avoid_pending = UNIT_PENDING;
 }
 

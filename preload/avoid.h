@@ -26,6 +26,9 @@ void shim_avoid_thread_ended(struct shim_thread *t);
 
 /* The entry is wanted, by a call like `how`: returns when it may be. */
 void shim_avoid_want(struct shim_thread *t, uint32_t index, uint32_t how);
+/* The two halves of that. False: it is not granted yet, and the thread is in the queue until it has awaited that. */
+bool shim_avoid_ask(struct shim_thread *t, uint32_t index, uint32_t how);
+void shim_avoid_await(struct shim_thread *t, uint32_t index, uint32_t how);
 /* It was got, or not. */
 void shim_avoid_got(struct shim_thread *t, uint32_t index);
 void shim_avoid_not_got(struct shim_thread *t, uint32_t index);

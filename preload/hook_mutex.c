@@ -12,6 +12,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "misuse.h"
+#include "mutex.h"
 #include "note.h"
 #include "objects.h"
 #include "race/race.h"
@@ -226,6 +227,21 @@ SHIM_HOOK(int, pthread_mutex_unlock, (pthread_mutex_t *mutex))
 	if (SHIM_UNLIKELY(shim_race_on) || SHIM_UNLIKELY(!shim_release_last(t, mutex)))
 		return unlock_other(t, mutex, SHIM_SLOT());
 	return give(t, mutex);
+}
+
+void shim_mutex_give(pthread_mutex_t *mutex)
+{
+	SHIM_REAL(pthread_mutex_unlock)(mutex);
+}
+
+int shim_mutex_take(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index)
+{
+	int result = may_try(mutex) ? SHIM_REAL(pthread_mutex_trylock)(mutex) : EBUSY;
+	struct shim_wait wait = *SHIM_WAIT_FOR(t, mutex, DT_LOCK_MUTEX, index);
+	wait.final = true;
+	if (result == EBUSY)
+		SHIM_BLOCKING(result, t, &wait, EDEADLK, SHIM_REAL(pthread_mutex_lock)(mutex));
+	return result;
 }
 
 SHIM_HOOK(int, pthread_mutex_init, (pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes))

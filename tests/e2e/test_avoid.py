@@ -10,6 +10,11 @@ from detect_e2e import DETECT, PRELOAD, PROGRAMS, ShimCase, run_detect
 ROUNDS = {"abba 2": 300, "abba 8": 100, "philosophers 5": 100, "philosophers 50": 20, "heap-philosophers 5": 60,
           "pool 3": 200, "tables 4": 100}
 
+# What the wait returns, by case of avoid_cond.
+WAITS = {"plain": "Success", "timed": "Connection timed out", "clock": "Connection timed out", "c11": "Success",
+         "recursive": "Success", "inherits": "Success", "checked": "Success", "cancelled": "Operation canceled",
+         "robust": "Success", "robust-died": "Owner died"}
+
 
 def rules(run):
     return sorted({f["rule"] for f in run.report["findings"]})
@@ -21,11 +26,11 @@ class Avoidance(ShimCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def record(self, case, rounds):
+    def record(self, case, *rounds, program="avoid"):
         """The log of one run, which may deadlock: what was wanted is in the log."""
         logs = self.folder / case.replace(" ", "-")
         subprocess.run([DETECT, "run", "--on-deadlock=exit", "-q", f"--output={logs}", "--report=/dev/null", "--",
-                        PROGRAMS / "avoid", *case.split(), str(rounds)],
+                        PROGRAMS / program, *case.split(), *map(str, rounds)],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
         return logs
 
@@ -52,6 +57,29 @@ class Avoidance(ShimCase):
             with self.subTest(case=case):
                 run = run_detect("states", case, options=["--avoid", "--avoid-patience=300"])
                 self.assertEqual("avoidance-gave-up" in rules(run), held_back)
+
+    def waited(self, case, claims):
+        run = run_detect("avoid_cond", case, options=["--on-deadlock=exit", "--avoid", f"--claims={claims}", "--avoid-patience=20000"])
+        self.assertEqual(run.report["processes"][0]["exit"], 0, run.stderr.decode())
+        self.assertFalse({"deadlock", "avoidance-gave-up", "unlock-not-owner", "unlock-not-locked"} & set(rules(run)))
+        return run.stdout.decode().strip()
+
+    def test_a_waits_mutex_is_held_back(self):
+        """What another thread needs first is not left to a wait that took it again; what the wait returns is as ever."""
+        for case, result in WAITS.items():
+            with self.subTest(case=case):
+                run = run_detect("avoid_cond", case, options=["--on-deadlock=exit"])
+                self.assertIn("deadlock", rules(run))
+                claims = self.record(case, program="avoid_cond")
+                self.assertEqual(self.waited(case, claims), f"holder {result}")
+
+    def test_a_waits_mutex_is_not_held_back(self):
+        """Where the waiter wants nothing more; and not one that only its new owner can mend."""
+        for case, result in (("plain-alone", "Success"), ("timed-alone", "Connection timed out"),
+                             ("cancelled-alone", "Operation canceled")):
+            with self.subTest(case=case):
+                self.assertEqual(self.waited(case, self.record(case, program="avoid_cond")), f"waiter {result}")
+        self.assertEqual(self.waited("robust-told", self.record("robust", program="avoid_cond")), "waiter Owner died")
 
     def test_all_end_with_cycles(self):
         for case in ("abba 2", "abba 8", "philosophers 5", "heap-philosophers 5"):

@@ -109,6 +109,15 @@ class Deadlocks(ShimCase):
         self.ends("post-by-signal")
         self.hangs("barrier-of-too-many", "stall", 3)
 
+    def test_a_wait_with_a_mutex_locked_twice(self):
+        """It goes on being held, which the stall says; the lock that the waker wants is that one."""
+        self.ends("wait-locked-once")
+        stall = self.hangs("wait-locked-twice", "stall")
+        (hold,) = [event for event in stall["events"] if event["what"] == "hold"]
+        (wanted,) = [event for event in stall["events"] if event["what"] == "acquire"]
+        self.assertEqual(hold["lock"], wanted["lock"])
+        self.assertNotEqual(hold["thread"], wanted["thread"])
+
     def test_waits_that_end_are_no_stall(self):
         self.ends("jump-by-alarm")
         self.ends("jump-by-timer")

@@ -504,6 +504,47 @@ static void lost_wakeup(void)
 	run_two(waits_for_nobody, takes_mutex);
 }
 
+/* A wait takes off one lock of a recursive mutex, so one that was locked twice stays locked: nobody can wake it. */
+static void make_recursive(void)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&mutex, &attributes);
+}
+static int locked_times, asleep, woken;
+
+static void *waits_locked(void *unused)
+{
+	for (int i = 0; i < locked_times; i++)
+		pthread_mutex_lock(&mutex);
+	__atomic_store_n(&asleep, 1, __ATOMIC_RELEASE);
+	while (!woken)
+		pthread_cond_wait(&cond, &mutex);
+	for (int i = 0; i < locked_times; i++)
+		pthread_mutex_unlock(&mutex);
+	return unused;
+}
+static void *wakes_under_mutex(void *unused)
+{
+	while (!__atomic_load_n(&asleep, __ATOMIC_ACQUIRE))
+		sched_yield();
+	pthread_mutex_lock(&mutex);
+	woken = 1;
+	pthread_cond_signal(&cond);
+	pthread_mutex_unlock(&mutex);
+	return unused;
+}
+static void wait_locked(int times)
+{
+	make_recursive();
+	locked_times = times;
+	run_two(waits_locked, wakes_under_mutex);
+}
+static void wait_locked_once(void) { wait_locked(1); }
+static void wait_locked_twice(void) { wait_locked(2); }
+
 /* More threads than one report has room for. */
 static void lost_wakeup_of_many(void)
 {
@@ -774,7 +815,8 @@ CASES({"two", two}, {"three", three}, {"eight", eight}, {"fifty", fifty}, {"race
       {"jump-by-timer", jump_by_timer}, {"watchdog", watchdog}, {"join-ring", join_ring}, {"once", once_routine}, {"once-in-itself", once_in_itself},
       {"timed", timed}, {"lock-twice", lock_twice}, {"twice-recursive", twice_recursive},
       {"twice-errorcheck", twice_errorcheck}, {"spin-twice", spin_twice}, {"lost-wakeup", lost_wakeup},
-      {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
+      {"wait-locked-once", wait_locked_once},
+      {"wait-locked-twice", wait_locked_twice}, {"woken-late", woken_late}, {"no-post", no_post}, {"post-by-signal", post_by_signal},
       {"barrier-of-too-many", barrier_of_too_many}, {"ping-pong", ping_pong}, {"sem-ping-pong", sem_ping_pong},
       {"once-with-many-held", once_with_many_held}, {"many-held-then-once", many_held_then_once},
       {"lost-wakeup-of-many", lost_wakeup_of_many}, {"long-wait", long_wait}, {"spin-holding", spin_holding}, {"two-processes", two_processes},
