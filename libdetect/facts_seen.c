@@ -170,14 +170,13 @@ enum dt_err dt_facts_add_units(struct dt_facts *f, const void *at, struct dt_rec
 {
 	const struct dt_rec_units rec = *(const struct dt_rec_units *)at;
 
-	(void)head;
 	(void)bytes;
 	if (!rec.acq || rec.acq > DT_ID_MAX || !rec.units)
 		return DT_ERR_CORRUPT;
 	struct dt_units *units = dt_vec_push(&f->units, f->alloc);
 	if (!units)
 		return DT_ERR_NOMEM;
-	*units = (struct dt_units){rec.acq, rec.units};
+	*units = (struct dt_units){rec.acq, rec.units, head.flags & DT_UNITS_GIVE_UP};
 	return DT_OK;
 }
 

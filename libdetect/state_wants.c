@@ -75,7 +75,7 @@ static enum dt_err take_units(struct dt_check_state *state)
 {
 	for (uint32_t i = 0; i < dt_facts_units_count(state->facts); i++) {
 		const struct dt_units *units = dt_facts_units_nth(state->facts, i);
-		if (units->units > dt_state_most(state, units->acq) &&
+		if (!units->give_up && units->units > dt_state_most(state, units->acq) &&
 		    !dt_idmap_add(&state->units_of, state->alloc, units->acq, units->units))
 			return DT_ERR_NOMEM;
 	}

@@ -48,7 +48,7 @@ static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t 
 	}
 	if (!again)
 		return shim_want(t, sem, slot, DT_LOCK_SEM | how);
-	shim_note_unit(t, sem, slot);
+	shim_note_unit(t, sem, how, slot);
 	if (SHIM_UNLIKELY(shim_avoid_on))
 		shim_avoid_want_unit(t, sem, how);
 	return SHIM_NO_ENTRY;

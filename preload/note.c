@@ -246,19 +246,21 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	errno = saved;
 }
 
-void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot)
+void shim_note_unit(struct shim_thread *t, void *sem, uint32_t how, uintptr_t slot)
 {
 	struct shim_held *e = t->busy ? NULL : shim_held_find(t, sem);
 	if (!e)
 		return;
 	uint32_t units = 2 + (e->how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK;
-	uint64_t signature = shim_mix(e->signature, sem, shim_generation_of(sem), units, DT_LOCK_SEM | 1u << 15);
+	uint16_t flags = how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) ? DT_UNITS_GIVE_UP : 0;
+	uint64_t signature = shim_mix(e->signature, sem, shim_generation_of(sem), units,
+	                              DT_LOCK_SEM | 1u << 15 | (uint32_t)flags << 14);
 	if (shim_tag_seen(t, signature) || !shim_process_check(t))
 		return;
 	int saved = errno;
 	bool folded = false;
 	t->busy = 1;
-	struct dt_rec_units rec = {.head = {DT_REC_UNITS, 0, 0}, .units = units};
+	struct dt_rec_units rec = {.head = {DT_REC_UNITS, flags, 0}, .units = units};
 	rec.acq = resolve(t, (uint32_t)(e - t->held), frame_key_of(t, sem, slot), &folded);
 	if (rec.acq && !folded)
 		SHIM_LOG(&rec);

@@ -15,7 +15,7 @@ void shim_not_released_elsewhere(const void *lock);
 /* The id of the acquisition that is an entry of somebody's held stack, above `parent`; 0: none is recorded. */
 uint32_t shim_note_find(uint32_t parent, const struct shim_held *e);
 /* One more unit is wanted of a semaphore that the thread holds a unit of already. */
-void shim_note_unit(struct shim_thread *t, void *sem, uintptr_t slot);
+void shim_note_unit(struct shim_thread *t, void *sem, uint32_t how, uintptr_t slot);
 /* The calling thread's entry of a lock that it holds; NULL: none. */
 struct shim_held *shim_held_find(struct shim_thread *t, const void *lock);
 

@@ -115,7 +115,7 @@ static void add_log(struct claims_before *before, const struct log_file *log)
 	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
 		const struct dt_units *units = dt_facts_units_nth(facts, i);
 		const struct dt_acq *acq = dt_facts_acq(facts, units->acq);
-		if (acq && is_wanted(acq))
+		if (acq && !units->give_up && is_wanted(acq))
 			add_acq(before, facts, acq, units->units);
 	}
 	dt_facts_free(facts);

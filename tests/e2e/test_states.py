@@ -20,6 +20,10 @@ class States(unittest.TestCase):
     def found(self, case, program="states"):
         return [f for f in self.findings(program, case) if f["rule"] == "unsafe-state"]
 
+    def text(self, program, case):
+        done = subprocess.run([DETECT, "run", "--", PROGRAMS / program, case], stderr=subprocess.PIPE, text=True, timeout=30)
+        return done.stderr
+
     def test_unsafe(self):
         for case, threads in UNSAFE.items():
             with self.subTest(case=case):
@@ -53,6 +57,34 @@ class States(unittest.TestCase):
         for case in SAFE:
             with self.subTest(case=case):
                 self.assertEqual(self.found(case), [])
+
+    def test_declared_in_position_dependent_code(self):
+        (finding,) = self.found("declared-two", "states_fixed")
+        self.assertEqual([thread["claim"] for thread in finding["state"]["threads"]], [[2], [2], [2]])
+        self.assertEqual(self.found("declared-one", "states_fixed"), [])
+
+    def test_told_apart(self):
+        """Another number of units below the last acquisition is another state: here the unsafe one, after a safe one."""
+        (finding,) = self.found("units-below", "states_apart")
+        self.assertEqual(sorted(thread["allocation"] for thread in finding["state"]["threads"]), [[1], [2]])
+        self.check(finding, finding["state"])
+        self.assertEqual(self.found("units-below-safe", "states_apart"), [])
+
+    def test_calls_that_give_up_claim_nothing(self):
+        """Of two with a unit each of two, each tries for a second one at most: nobody stays stuck."""
+        self.assertEqual(self.found("gives-up", "states_apart"), [])
+        (finding,) = self.found("does-not-give-up", "states_apart")
+        self.assertEqual([thread["claim"] for thread in finding["state"]["threads"]], [[2], [2]])
+
+    def test_more_than_is_read(self):
+        """Of a thread that holds seventeen nothing is told: not that it holds the first sixteen."""
+        self.assertEqual(self.found("seventeen", "states_apart"), [])
+        self.assertIn("no room: unsafe states can be missing", self.text("states_apart", "seventeen"))
+
+    def test_more_states_than_are_kept(self):
+        self.assertEqual(self.found("many", "states_apart"), [])
+        self.assertIn("no room: unsafe states can be missing", self.text("states_apart", "many"))
+        self.assertNotIn("no room", self.text("states_apart", "units-below"))
 
     def test_locks(self):
         """The cycle of the same locks comes first, and the two refer to each other."""

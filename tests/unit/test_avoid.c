@@ -1,5 +1,5 @@
 /* The safety test of avoidance: textbook examples, against a brute-force model that tries every order on
- * random states, and that whoever asks for it before each grant never gets stuck. */
+ * random states and against banker.h's form of it, and that whoever asks for it before each grant never gets stuck. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <detect/avoid.h>
+#include <detect/banker.h>
 
 enum { THREADS = 6, RESOURCES = 4, STATES = 20000, RUNS = 300 };
 
@@ -134,6 +135,24 @@ static bool model_safe(uint32_t threads, uint32_t resources, uint32_t (*claim)[R
 	return false;
 }
 
+/* The same by the report's form of the test. */
+static uint32_t stuck_of_matrix(uint32_t threads, uint32_t resources, uint32_t (*claim)[RESOURCES],
+                                uint32_t (*held)[RESOURCES], const int64_t *free_units)
+{
+	uint32_t available[RESOURCES], claims[THREADS * RESOURCES], allocation[THREADS * RESOURCES], order[THREADS];
+	uint32_t work[DT_BANKER_WORK(THREADS, RESOURCES)];
+
+	for (uint32_t r = 0; r < resources; r++)
+		available[r] = (uint32_t)free_units[r];
+	for (uint32_t t = 0; t < threads; t++) {
+		for (uint32_t r = 0; r < resources; r++) {
+			claims[t * resources + r] = claim[t][r];
+			allocation[t * resources + r] = held[t][r];
+		}
+	}
+	return dt_banker_stuck(&(struct dt_banker){threads, resources, available, allocation, claims}, order, work);
+}
+
 static void test_model(void **state)
 {
 	uint32_t safe = 0;
@@ -161,7 +180,9 @@ static void test_model(void **state)
 			set(a, t, resources, claim[t], held[t]);
 		}
 		bool wanted = model_safe(threads, resources, claim, held, available, 0);
-		assert_int_equal(dt_avoid_stuck(a) == 0, wanted);
+		uint32_t stuck = dt_avoid_stuck(a);
+		assert_int_equal(stuck == 0, wanted);
+		assert_int_equal(stuck, stuck_of_matrix(threads, resources, claim, held, available));
 		safe += wanted;
 	}
 	assert_in_range(safe, STATES / 10, STATES - STATES / 10);

@@ -1,6 +1,5 @@
 /* annotate.h: what a program can say to the detector. It needs no library: without the shim each of these does
- * nothing. (So it is too in an executable linked with -no-pie, where the linker settles for good that the shim is not
- * there; a shared library of it can speak.)
+ * nothing, and in a program that is linked statically.
  *
  * To the banker's test, of any program:
  *
@@ -35,16 +34,30 @@ void AnnotateHappensAfter(char *file, int line, void *address) __attribute__((we
 }
 #endif
 
+/* Where the dynamic linker finds the function, or NULL. By way of the global offset table in position-dependent code
+ * too: an address that such code names otherwise is settled when the executable is linked, as that of nothing. */
+#ifdef __x86_64__
+#define DETECT_FIND_(pointer, function) \
+	__asm__(".weak " #function "\n\tmovq " #function "@GOTPCREL(%%rip), %0" : "=r"(pointer))
+#else
+#define DETECT_FIND_(pointer, function) ((pointer) = (function))
+#endif
+
 static inline void detect_claim(const void *resource, unsigned units)
 {
-	if (libdetect_claim)
-		libdetect_claim(resource, units);
+	void (*claim)(const void *, unsigned);
+
+	DETECT_FIND_(claim, libdetect_claim);
+	if (claim)
+		claim(resource, units);
 }
 
-#define DETECT_ANNOTATE_(function, ...)                               \
-	do {                                                          \
-		if (function)                                         \
-			function((char *)__FILE__, __LINE__, __VA_ARGS__); \
+#define DETECT_ANNOTATE_(function, ...)                                         \
+	do {                                                                    \
+		__typeof__(function) *detect_found_;                            \
+		DETECT_FIND_(detect_found_, function);                          \
+		if (detect_found_)                                              \
+			detect_found_((char *)__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
 #define DETECT_BENIGN_RACE(address, bytes, why) \

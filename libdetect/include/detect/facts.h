@@ -122,6 +122,7 @@ struct dt_state {
 /* Units of a semaphore: struct dt_rec_units. */
 struct dt_units {
 	uint32_t acq, units;
+	bool give_up; /* DT_UNITS_GIVE_UP */
 };
 
 /* What earlier runs have seen: while a thread holds acquisition `acq`, it may come to want so many more units of `lock`

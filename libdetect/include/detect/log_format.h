@@ -261,10 +261,14 @@ struct dt_rec_state {
 	/* struct dt_state_part parts[count]; */
 };
 
+enum dt_units_flag {
+	DT_UNITS_GIVE_UP = 1, /* the last of them by a call that tries, or has a time limit: it does not stay stuck */
+};
+
 /* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that
  * one. */
 struct dt_rec_units {
-	struct dt_rec head;
+	struct dt_rec head; /* flags: enum dt_units_flag */
 	uint32_t acq, units;
 };
 
