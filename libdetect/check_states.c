@@ -41,7 +41,7 @@ static void close_check(struct dt_check_state *state)
 {
 	struct dt_alloc *alloc = state->alloc;
 
-	dt_idmap_fini(&state->units_of, alloc);
+	dt_pairmap_fini(&state->most_of, alloc);
 	dt_idmap_fini(&state->held_locks, alloc);
 	dt_pairmap_fini(&state->want_of, alloc);
 	dt_vec_fini(&state->wants, alloc);
@@ -113,15 +113,15 @@ uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uin
 	return 1;
 }
 
-/* What a thread has of each resource by an acquisition and those before it, and how much more those came to.
- */
+/* What a thread has of each resource by an acquisition and those before it, and how much more those came to while it
+ * held that one. */
 static void find_had(const struct dt_check_state *state, uint32_t thread, uint32_t id, struct needs *has,
                      struct needs *more)
 {
 	*has = *more = (struct needs){{0}};
 	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
 	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-		uint32_t r = dt_state_resource(state, acq->lock), most = dt_state_most(state, acq->id);
+		uint32_t r = dt_state_resource(state, acq->lock), most = dt_state_most(state, id, acq->lock);
 		uint32_t had = r < DT_STATE_RESOURCES ? dt_state_units(state, thread, acq->id) : 0;
 		if (r == DT_STATE_RESOURCES)
 			continue;

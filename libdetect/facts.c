@@ -190,6 +190,16 @@ TABLE(dt_shared, dt_facts_shared_count, dt_facts_shared_nth, shared)
 TABLE(dt_kin, dt_facts_kin_count, dt_facts_kin_nth, kin)
 TABLE(dt_state, dt_facts_state_count, dt_facts_state_nth, states)
 TABLE(dt_units, dt_facts_units_count, dt_facts_units_nth, units)
+
+const struct dt_acq *dt_facts_units_of(const struct dt_facts *facts, const struct dt_units *units)
+{
+	const struct dt_acq *acq = dt_facts_acq(facts, units->acq);
+
+	for (uint32_t i = 0; acq && i < units->outwards; i++)
+		acq = acq->depth > 1 ? dt_facts_acq(facts, acq->parent) : NULL;
+	return acq && acq->depth ? acq : NULL;
+}
+
 TABLE(dt_claim, dt_facts_claim_count, dt_facts_claim_nth, claims)
 TABLE(dt_incident_fact, dt_facts_incident_count, dt_facts_incident_nth, incidents)
 TABLE(dt_race_fact, dt_facts_race_count, dt_facts_race_nth, races)

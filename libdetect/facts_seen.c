@@ -176,7 +176,8 @@ enum dt_err dt_facts_add_units(struct dt_facts *f, const void *at, struct dt_rec
 	struct dt_units *units = dt_vec_push(&f->units, f->alloc);
 	if (!units)
 		return DT_ERR_NOMEM;
-	*units = (struct dt_units){rec.acq, rec.units, head.flags & DT_UNITS_GIVE_UP};
+	*units = (struct dt_units){rec.acq, rec.units, head.flags >> DT_UNITS_OUTWARDS_SHIFT,
+	                           head.flags & DT_UNITS_GIVE_UP};
 	return DT_OK;
 }
 

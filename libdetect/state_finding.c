@@ -40,12 +40,13 @@ static enum dt_err add_held(struct dt_check_state *state, uint32_t thread, const
 static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct dt_state_member *member)
 {
 	const struct dt_acq *acq = dt_facts_acq(state->facts, member->acq);
-	uint32_t had = dt_state_units(state, member->thread, member->acq),
-	         own = dt_state_resource(state, acq->lock);
 
-	if (own < DT_STATE_RESOURCES && dt_state_most(state, acq->id) > had &&
-	    (int64_t)dt_state_most(state, acq->id) - had > state->available[own])
-		return acq;
+	for (const struct dt_acq *own = acq; own; own = own->depth > 1 ? dt_facts_acq(state->facts, own->parent) : NULL) {
+		uint32_t had = dt_state_units(state, member->thread, own->id),
+		         most = dt_state_most(state, acq->id, own->lock), r = dt_state_resource(state, own->lock);
+		if (r < DT_STATE_RESOURCES && most > had && (int64_t)most - had > state->available[r])
+			return own;
+	}
 	for (uint32_t r = 0; r < state->resource_count; r++) {
 		const struct dt_state_want *want = dt_state_want(state, acq->id, state->resources[r]);
 		if (want && want->by && (int64_t)want->units > state->available[r])

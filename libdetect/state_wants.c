@@ -7,11 +7,11 @@
 
 enum { DEPTH_MAX = 256 };
 
-uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq)
+uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
 {
-	uint32_t units = dt_idmap_find(&state->units_of, acq);
+	const uint32_t *units = dt_pairmap_find(&state->most_of, dt_pair(acq, lock));
 
-	return units ? units : 1;
+	return units ? *units : 1;
 }
 
 const struct dt_state_want *dt_state_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
@@ -42,7 +42,7 @@ static enum dt_err note_outwards(struct dt_check_state *state, const struct dt_a
 {
 	const struct dt_lock *lock = dt_facts_lock(state->facts, wanted->lock);
 	bool all = lock && lock->kind == DT_LOCK_RWLOCK && wanted->mode == DT_MODE_EXCLUSIVE;
-	struct dt_state_want want = {all ? DT_STATE_ALL : dt_state_most(state, wanted->id), wanted->id};
+	struct dt_state_want want = {all ? DT_STATE_ALL : dt_state_most(state, wanted->id, wanted->lock), wanted->id};
 	const struct dt_acq *at = wanted;
 	enum dt_err err = DT_OK;
 
@@ -53,7 +53,7 @@ static enum dt_err note_outwards(struct dt_check_state *state, const struct dt_a
 		}
 		at = dt_facts_acq(state->facts, at->parent);
 		err = note(state, at->id, wanted->lock, &want);
-		uint32_t more = at->lock == wanted->lock ? dt_state_most(state, at->id) : 0;
+		uint32_t more = at->lock == wanted->lock ? dt_state_most(state, at->id, at->lock) : 0;
 		want.units = more > DT_STATE_ALL - want.units ? DT_STATE_ALL : want.units + more;
 	}
 	return err;
@@ -71,15 +71,39 @@ static enum dt_err list_held(struct dt_check_state *state, const struct dt_state
 	return DT_OK;
 }
 
+static enum dt_err raise(struct dt_check_state *state, uint32_t acq, uint32_t lock, uint32_t units)
+{
+	uint32_t *known = dt_pairmap_find(&state->most_of, dt_pair(acq, lock));
+
+	if (known)
+		*known = *known > units ? *known : units;
+	else if (units > 1 && !dt_pairmap_add(&state->most_of, state->alloc, dt_pair(acq, lock), units))
+		return DT_ERR_NOMEM;
+	return DT_OK;
+}
+
+/* Also for the acquisitions between: they were held then too. */
 static enum dt_err take_units(struct dt_check_state *state)
 {
-	for (uint32_t i = 0; i < dt_facts_units_count(state->facts); i++) {
+	enum dt_err err = DT_OK;
+
+	for (uint32_t i = 0; !err && i < dt_facts_units_count(state->facts); i++) {
 		const struct dt_units *units = dt_facts_units_nth(state->facts, i);
-		if (!units->give_up && units->units > dt_state_most(state, units->acq) &&
-		    !dt_idmap_add(&state->units_of, state->alloc, units->acq, units->units))
-			return DT_ERR_NOMEM;
+		const struct dt_acq *of = units->give_up ? NULL : dt_facts_units_of(state->facts, units);
+		const struct dt_acq *at = of ? dt_facts_acq(state->facts, units->acq) : NULL;
+		for (; !err && at; at = at == of ? NULL : dt_facts_acq(state->facts, at->parent))
+			err = raise(state, at->id, of->lock, units->units);
 	}
-	return DT_OK;
+	return err;
+}
+
+static bool has(const struct dt_facts *facts, uint32_t acq, uint32_t lock)
+{
+	const struct dt_acq *at = dt_facts_acq(facts, acq);
+
+	while (at && at->lock != lock)
+		at = at->depth > 1 ? dt_facts_acq(facts, at->parent) : NULL;
+	return at;
 }
 
 static enum dt_err note_claims(struct dt_check_state *state)
@@ -89,7 +113,12 @@ static enum dt_err note_claims(struct dt_check_state *state)
 	for (uint32_t i = 0; !err && i < dt_facts_claim_count(state->facts); i++) {
 		const struct dt_claim *claim = dt_facts_claim_nth(state->facts, i);
 		const struct dt_state_want want = {claim->all ? DT_STATE_ALL : claim->units, 0};
-		if (want.units && dt_idmap_find(&state->held_locks, claim->lock))
+		if (!want.units || !dt_idmap_find(&state->held_locks, claim->lock))
+			continue;
+		if (has(state->facts, claim->acq, claim->lock))
+			err = raise(state, claim->acq, claim->lock,
+			            want.units == DT_STATE_ALL ? want.units : want.units + 1);
+		else
 			err = note(state, claim->acq, claim->lock, &want);
 	}
 	return err;

@@ -37,8 +37,7 @@ struct dt_check_state {
 	dt_finding_sink *sink;
 	void *context;
 	bool cut; /* something was too large */
-	struct dt_idmap
-	    units_of; /* by acquisition: the most that was held of its semaphore, where above one */
+	struct dt_pairmap most_of;  /* (acquisition, semaphore that is held by then) to the most units, where above one */
 	struct dt_idmap held_locks; /* those that are held in any state: 1 */
 	struct dt_pairmap want_of;  /* (acquisition, lock) to an index of wants */
 	DT_VEC(struct dt_state_want) wants;
@@ -67,8 +66,9 @@ struct dt_check_state {
 enum dt_err dt_state_wants_open(struct dt_check_state *state);
 /* NULL: nothing. */
 const struct dt_state_want *dt_state_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock);
-/* The most units that were held at once by an acquisition. */
-uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq);
+/* The most units of a lock that were held at once, or wanted, while `acq` was held, which is of that lock or lies in one
+ * that is. */
+uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq, uint32_t lock);
 
 /* The number of a lock among those that the state's threads hold; DT_STATE_RESOURCES: it is none of them. */
 uint32_t dt_state_resource(const struct dt_check_state *state, uint32_t lock);

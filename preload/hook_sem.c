@@ -34,14 +34,19 @@ static uint32_t units_of(const struct shim_thread *t, const sem_t *sem)
 	return t->capacity ? shim_identity_units_of(sem) : 0;
 }
 
+/* Nobody holds a signal, nor what is there no more. */
+static void forget(struct shim_thread *t, sem_t *sem)
+{
+	while (held_unit(t, sem))
+		shim_release(t, sem);
+}
+
 /* A wait on a signal, for the record; on what may be a lock, the entry that is wanted. */
 static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t slot, bool resource,
                      bool again)
 {
 	if (!resource) {
-		/* Got before anybody knew that it is a signal. */
-		if (held_unit(t, sem))
-			shim_release(t, sem);
+		forget(t, sem); /* got before anybody knew that it is a signal */
 		if (!(how & SHIM_HOW_TRY))
 			shim_note_op(t, DT_OP_SEM_WAIT, sem, DT_LOCK_SEM | how, slot);
 		return SHIM_NO_ENTRY;
@@ -54,17 +59,21 @@ static uint32_t want(struct shim_thread *t, sem_t *sem, uint32_t how, uintptr_t 
 	return SHIM_NO_ENTRY;
 }
 
-/* `units`: that the semaphore began with, as far as it is a resource. */
+/* `units`: that the semaphore began with, as far as it is a resource; somebody may have shown meanwhile that it is
+ * none. */
 static void got(struct shim_thread *t, sem_t *sem, uint32_t index, uint32_t how, uint32_t units, bool again,
                 bool success)
 {
-	if (again && success)
+	bool signal = units && !units_of(t, sem), holds = success && !signal;
+	if (again && holds)
 		shim_relock(t, sem);
 	if (again && SHIM_UNLIKELY(shim_avoid_on))
-		shim_avoid_got_unit(t, sem, success);
+		shim_avoid_got_unit(t, sem, holds);
 	if (index != SHIM_NO_ENTRY)
-		shim_got(t, index, DT_LOCK_SEM | how, success);
-	if (units > 1 && success && (again || index != SHIM_NO_ENTRY))
+		shim_got(t, index, DT_LOCK_SEM | how, holds);
+	if (SHIM_UNLIKELY(signal))
+		forget(t, sem);
+	if (units > 1 && holds && (again || index != SHIM_NO_ENTRY))
 		shim_states_got(t);
 }
 
@@ -190,6 +199,7 @@ SHIM_HOOK(int, sem_destroy, (sem_t * sem))
 	int result = SHIM_REAL(sem_destroy)(sem);
 	if (result == 0) {
 		shim_misuse_destroyed(&shim_self, sem, DT_LOCK_SEM, SHIM_SLOT());
+		forget(&shim_self, sem);
 		shim_identity_ended(sem);
 	}
 	return result;

@@ -246,22 +246,32 @@ void shim_note_op(struct shim_thread *t, enum dt_op op, void *object, uint32_t h
 	errno = saved;
 }
 
+static uint32_t held_above(const struct shim_thread *t, const struct shim_held *e)
+{
+	uint32_t count = 0;
+	for (const struct shim_held *above = e + 1; above < &t->held[t->depth]; above++)
+		count += held(above);
+	return count;
+}
+
 void shim_note_unit(struct shim_thread *t, void *sem, uint32_t how, uintptr_t slot)
 {
 	struct shim_held *e = t->busy ? NULL : shim_held_find(t, sem);
 	if (!e)
 		return;
 	uint32_t units = 2 + (e->how & SHIM_HOW_RELOCKS) / SHIM_HOW_RELOCK;
+	uint32_t last = nearest_held_below(t, t->depth), outwards = held_above(t, e);
 	uint16_t flags = how & (SHIM_HOW_TRY | SHIM_HOW_TIMED) ? DT_UNITS_GIVE_UP : 0;
-	uint64_t signature = shim_mix(e->signature, sem, shim_generation_of(sem), units,
+	uint64_t signature = shim_mix(t->held[last].signature, sem, shim_generation_of(sem), units,
 	                              DT_LOCK_SEM | 1u << 15 | (uint32_t)flags << 14);
-	if (shim_tag_seen(t, signature) || !shim_process_check(t))
+	if (shim_tag_seen(t, signature) || !shim_process_check(t) || outwards > DT_UNITS_OUTWARDS_MOST)
 		return;
 	int saved = errno;
 	bool folded = false;
 	t->busy = 1;
+	flags |= (uint16_t)(outwards << DT_UNITS_OUTWARDS_SHIFT);
 	struct dt_rec_units rec = {.head = {DT_REC_UNITS, flags, 0}, .units = units};
-	rec.acq = resolve(t, (uint32_t)(e - t->held), frame_key_of(t, sem, slot), &folded);
+	rec.acq = resolve(t, last, outwards ? 0 : frame_key_of(t, sem, slot), &folded);
 	if (rec.acq && !folded)
 		SHIM_LOG(&rec);
 	shim_states_nests(t);
@@ -272,9 +282,9 @@ void shim_note_unit(struct shim_thread *t, void *sem, uint32_t how, uintptr_t sl
 
 uint32_t shim_note_find(uint32_t parent, const struct shim_held *e)
 {
-	bool initialised;
+	bool initialised, add = e->how & SHIM_HOW_REBASED && shim_acq_count() < shim_options.max_acquisitions;
 	uint32_t lock = shim_identity_now(e->lock, &initialised);
-	return lock ? shim_acq_get(parent, lock, e->context, op_of(e), e->how, signals_of(e), false) : 0;
+	return lock ? shim_acq_get(parent, lock, e->context, op_of(e), e->how, signals_of(e), add) : 0;
 }
 
 static bool grow_held(struct shim_thread *t)

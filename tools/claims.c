@@ -119,7 +119,7 @@ static void add_log(struct claims *claims, const struct log_file *log)
 			add_acq(claims, facts, dt_facts_acq_nth(facts, i), 0);
 	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
 		const struct dt_units *units = dt_facts_units_nth(facts, i);
-		const struct dt_acq *acq = dt_facts_acq(facts, units->acq);
+		const struct dt_acq *acq = dt_facts_units_of(facts, units);
 		if (acq && holds(acq))
 			add_acq(claims, facts, acq, units->units);
 	}

@@ -95,13 +95,26 @@ static void add_acq(struct claims_before *before, const struct dt_facts *facts, 
 	bool global, all = lock && lock->kind == DT_LOCK_RWLOCK && acq->mode == DT_MODE_EXCLUSIVE;
 	uint64_t name = lock ? claims_lock_name(facts, lock, &global) : 0;
 
-	if (units > 1)
-		add_row(before, path_of(facts, acq), name, units - 1, false);
 	for (const struct dt_acq *at = acq; at->depth > 1;) {
 		at = dt_facts_acq(facts, at->parent);
 		add_row(before, path_of(facts, at), name, units, all);
 		units += at->lock == acq->lock; /* further out both are wanted */
 	}
+}
+
+/* More units of a semaphore, wanted while what was taken since the first was held too. */
+static void add_units(struct claims_before *before, const struct dt_facts *facts, const struct dt_units *units)
+{
+	const struct dt_acq *of = dt_facts_units_of(facts, units), *at = dt_facts_acq(facts, units->acq);
+	const struct dt_lock *lock = of ? dt_facts_lock(facts, of->lock) : NULL;
+	bool global;
+	uint64_t name = lock ? claims_lock_name(facts, lock, &global) : 0;
+
+	if (!name || units->give_up || !is_wanted(of))
+		return;
+	for (; at; at = at == of ? NULL : dt_facts_acq(facts, at->parent))
+		add_row(before, path_of(facts, at), name, units->units - 1, false);
+	add_acq(before, facts, of, units->units);
 }
 
 static void add_log(struct claims_before *before, const struct log_file *log)
@@ -112,12 +125,8 @@ static void add_log(struct claims_before *before, const struct log_file *log)
 	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++)
 		if (is_wanted(dt_facts_acq_nth(facts, i)))
 			add_acq(before, facts, dt_facts_acq_nth(facts, i), 1);
-	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++) {
-		const struct dt_units *units = dt_facts_units_nth(facts, i);
-		const struct dt_acq *acq = dt_facts_acq(facts, units->acq);
-		if (acq && !units->give_up && is_wanted(acq))
-			add_acq(before, facts, acq, units->units);
-	}
+	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++)
+		add_units(before, facts, dt_facts_units_nth(facts, i));
 	dt_facts_free(facts);
 }
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,14 +27,16 @@ CANNOT_CLOSE = [("steer", case) for case in (
 
 
 def record(folder, program, *arguments):
-    """The logs of a run that ended well."""
+    """The logs of a run that ended well. What only time keeps from closing does close now and then: again, then."""
     logs = Path(folder) / "logs"
-    done = subprocess.run([str(DETECT), "run", f"--output={logs}", "--fail-on=never", "--quiet", "--report=/dev/null",
-                           "--", str(PROGRAMS / program), *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-    if done.returncode != 0:
-        raise AssertionError(f"{program} {arguments}: status {done.returncode}\n{done.stderr.decode()}")
-    return logs
+    for _ in range(5):
+        shutil.rmtree(logs, ignore_errors=True)
+        done = subprocess.run([str(DETECT), "run", f"--output={logs}", "--fail-on=never", "--quiet", "--report=/dev/null",
+                               "--on-deadlock=exit", "--", str(PROGRAMS / program), *arguments],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        if done.returncode == 0:
+            return logs
+    raise AssertionError(f"{program} {arguments}: status {done.returncode}\n{done.stderr.decode()}")
 
 
 def confirm(logs, program, *arguments, options=(), attempts=ATTEMPTS, stdin=subprocess.DEVNULL, env=None):

@@ -76,6 +76,27 @@ class States(unittest.TestCase):
         (finding,) = self.found("does-not-give-up", "states_apart")
         self.assertEqual([thread["claim"] for thread in finding["state"]["threads"]], [[2], [2]])
 
+    def test_what_another_thread_holds_meanwhile(self):
+        for case in ("rebased", "after-signal"):
+            with self.subTest(case=case):
+                (finding,) = self.found(case, "states_apart")
+                self.check(finding, finding["state"])
+                self.assertNotIn("no room", self.text("states_apart", case))
+
+    def test_more_units_under_another_lock(self):
+        """A second unit that is wanted without the lock is not wanted while the lock is held; in earlier runs as in this."""
+        self.assertEqual(self.found("second-after-lock", "states_apart"), [])
+        (finding,) = self.found("second-under-lock", "states_apart")
+        self.check(finding, finding["state"])
+        with tempfile.TemporaryDirectory() as folder:
+            for case in ("second-after-lock", "second-under-lock"):
+                subprocess.run([DETECT, "run", "-q", "-o", f"{folder}/{case}", "--", PROGRAMS / "states_apart", case],
+                               stderr=subprocess.DEVNULL)
+            after, under = f"{folder}/second-after-lock", f"{folder}/second-under-lock"
+            for claims, unsafe in ((after, 0), (under, 1)):
+                done = subprocess.run([DETECT, "report", f"--claims={claims}", after], stdout=subprocess.PIPE, text=True)
+                self.assertEqual(done.stdout.count("WARNING: unsafe-state"), unsafe, claims)
+
     def test_more_than_is_read(self):
         """Of a thread that holds seventeen nothing is told: not that it holds the first sixteen."""
         self.assertEqual(self.found("seventeen", "states_apart"), [])

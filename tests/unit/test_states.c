@@ -41,11 +41,18 @@ static void acquire(struct scene *s, uint32_t id, uint32_t parent, uint32_t lock
 	add(s, DT_REC_ACQ, &acq, sizeof acq);
 }
 
-static void units(struct scene *s, uint32_t acq, uint32_t count)
+/* `flags`: as in the log. */
+static void units_while(struct scene *s, uint32_t acq, uint32_t count, uint16_t flags)
 {
 	struct dt_rec_units rec = {.acq = acq, .units = count};
 
-	add(s, DT_REC_UNITS, &rec, sizeof rec);
+	rec.head = (struct dt_rec){DT_REC_UNITS, flags, sizeof rec / 8};
+	assert_int_equal(dt_facts_add(s->facts, &rec.head, sizeof rec), DT_OK);
+}
+
+static void units(struct scene *s, uint32_t acq, uint32_t count)
+{
+	units_while(s, acq, count, 0);
 }
 
 /* Threads 1, 2, ... each hold `held` units by the acquisition. */
@@ -136,6 +143,41 @@ static void test_two_pools(void **state)
 		reach(&s, 4, crossed, 1);
 		end(&s);
 		assert_int_equal(s.findings, wait == DT_WAIT_FOREVER);
+	}
+}
+
+/* Thread 1 has a unit and the mutex, thread 2 a unit, and wants the mutex. A second unit was wanted without the mutex,
+ * which is then given back first; or with it; or by a call that gives up. */
+static void test_more_units_under_another_lock(void **state)
+{
+	static const uint32_t at[] = {2, 3};
+	static const struct {
+		uint32_t acq;
+		uint16_t flags;
+		uint32_t findings;
+	} cases[] = {
+	    {1, 0, 0},
+	    {2, 1 << DT_UNITS_OUTWARDS_SHIFT, 1},
+	    {2, 1 << DT_UNITS_OUTWARDS_SHIFT | DT_UNITS_GIVE_UP, 0},
+	    {2, 2 << DT_UNITS_OUTWARDS_SHIFT, 0}, /* of nothing */
+	    {2, DT_UNITS_OUTWARDS_MOST << DT_UNITS_OUTWARDS_SHIFT, 0},
+	    {99, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct scene s;
+		begin(&s, 2, 1);
+		struct dt_rec_lock mutex = {.id = 3, .kind = DT_LOCK_MUTEX, .address = 192};
+		add(&s, DT_REC_LOCK, &mutex, sizeof mutex);
+		acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+		acquire(&s, 2, 1, 3, DT_WAIT_FOREVER);
+		acquire(&s, 3, 0, POOL, DT_WAIT_TRY);
+		acquire(&s, 4, 3, 3, DT_WAIT_FOREVER);
+		units_while(&s, cases[i].acq, 2, cases[i].flags);
+		reach(&s, 2, at, 1);
+		end(&s);
+		assert_int_equal(s.findings, cases[i].findings);
 	}
 }
 
@@ -230,6 +272,17 @@ static void test_declared(void **state)
 static void test_what_earlier_runs_claim(void **state)
 {
 	(void)state;
+	/* Of what they have both units of already, that is no more. */
+	for (uint32_t had = 1; had <= 2; had++) {
+		const struct dt_claim claim = {1, POOL, 1, false};
+		struct scene s;
+		begin(&s, (uint16_t)(2 * had), 2);
+		acquire(&s, 1, 0, POOL, DT_WAIT_FOREVER);
+		reach(&s, 2, same, had);
+		assert_int_equal(dt_facts_add_claim(s.facts, &claim), DT_OK);
+		end(&s);
+		assert_int_equal(s.findings, had == 1);
+	}
 	for (uint32_t more = 0; more <= 1; more++) {
 		const struct dt_claim claims[] = {
 		    {1, POOL, more, false}, {1, OTHER, 1, false}, {99, POOL, 7, false}, {1, 99, 7, true}};
@@ -340,6 +393,7 @@ int main(void)
 	    cmocka_unit_test(test_a_pool_that_is_used_up),
 	    cmocka_unit_test(test_one_unit_each_is_safe),
 	    cmocka_unit_test(test_two_pools),
+	    cmocka_unit_test(test_more_units_under_another_lock),
 	    cmocka_unit_test(test_what_is_given_back_first),
 	    cmocka_unit_test(test_what_is_wanted_after_that),
 	    cmocka_unit_test(test_no_claim_above_what_there_is),

@@ -122,11 +122,12 @@ struct dt_state {
 /* Units of a semaphore: struct dt_rec_units. */
 struct dt_units {
 	uint32_t acq, units;
-	bool give_up; /* DT_UNITS_GIVE_UP */
+	uint16_t outwards; /* to the acquisition of the semaphore */
+	bool give_up;      /* DT_UNITS_GIVE_UP */
 };
 
 /* What earlier runs have seen: while a thread holds acquisition `acq`, it may come to want so many more units of `lock`
- * at once; of an rwlock, `all` for writing. */
+ * at once (of one of which it has a unit by then: beside that unit); of an rwlock, `all` for writing. */
 struct dt_claim {
 	uint32_t acq, lock, units;
 	bool all;
@@ -215,6 +216,8 @@ uint32_t dt_facts_state_count(const struct dt_facts *facts);
 const struct dt_state *dt_facts_state_nth(const struct dt_facts *facts, uint32_t index);
 uint32_t dt_facts_units_count(const struct dt_facts *facts);
 const struct dt_units *dt_facts_units_nth(const struct dt_facts *facts, uint32_t index);
+/* The acquisition of the semaphore; NULL: it is not there. */
+const struct dt_acq *dt_facts_units_of(const struct dt_facts *facts, const struct dt_units *units);
 uint32_t dt_facts_claim_count(const struct dt_facts *facts);
 const struct dt_claim *dt_facts_claim_nth(const struct dt_facts *facts, uint32_t index);
 /* The one fact that is in no log. DT_ERR_NOMEM. */

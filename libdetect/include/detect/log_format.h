@@ -262,11 +262,13 @@ struct dt_rec_state {
 };
 
 enum dt_units_flag {
-	DT_UNITS_GIVE_UP = 1, /* the last of them by a call that tries, or has a time limit: it does not stay stuck */
+	DT_UNITS_GIVE_UP = 1,     /* the last of them by a call that tries, or has a time limit: it does not stay stuck */
+	DT_UNITS_OUTWARDS_SHIFT = 1, /* the other bits: how far out from `acq` the semaphore's acquisition lies */
+	DT_UNITS_OUTWARDS_MOST = UINT16_MAX >> DT_UNITS_OUTWARDS_SHIFT
 };
 
-/* Of the semaphore of acquisition `acq`, the thread held, or wanted, so many units at once while it held that
- * one. */
+/* While a thread held acquisition `acq`, which it had made last, it held, or wanted, so many units at once of a
+ * semaphore: that of `acq`, or of one that `acq` lies in. */
 struct dt_rec_units {
 	struct dt_rec head; /* flags: enum dt_units_flag */
 	uint32_t acq, units;

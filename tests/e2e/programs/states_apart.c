@@ -175,6 +175,95 @@ static void gives_up(void)
 }
 static void does_not_give_up(void) { waits = true, gives_up(); }
 
+/* One has a unit and a lock, the other a unit, and may want the lock. The first wants its second unit when it has given
+ * back the lock, or before. */
+static bool locked_for_it;
+
+static void *wants_second(void *unused)
+{
+	for (volatile int turn = 0; turn < 2; turn++) {
+		await(2 * turn);
+		take(&pool, 1);
+		CHECK(pthread_mutex_lock(&deep[0]) == 0);
+		if (turn == 0) {
+			if (!locked_for_it)
+				CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+			take(&pool, 1);
+			if (locked_for_it)
+				CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+			give(&pool, 2);
+		}
+		step(2 * turn);
+		if (turn == 1) {
+			await(4);
+			CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+			give(&pool, 1);
+		}
+	}
+	return unused;
+}
+static void *wants_lock(void *unused)
+{
+	for (volatile int turn = 0; turn < 2; turn++) {
+		await(2 * turn + 1);
+		take(&pool, 1);
+		if (turn == 0) {
+			CHECK(pthread_mutex_lock(&deep[0]) == 0);
+			CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+		}
+		give(&pool, 1);
+		step(2 * turn + 1);
+	}
+	return unused;
+}
+static void second_after_lock(void)
+{
+	CHECK(pthread_mutex_init(&deep[0], NULL) == 0 && sem_init(&pool, 0, 2) == 0);
+	start(wants_second, wants_lock);
+}
+static void second_under_lock(void) { locked_for_it = true, second_after_lock(); }
+
+/* What another holds meanwhile, or seems to: a lock that lay on another, and a semaphore that was none. */
+static int holds;
+
+static void *holds_second(void *unused)
+{
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_mutex_init(&deep[i], NULL) == 0 && pthread_mutex_lock(&deep[i]) == 0);
+	CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+	__atomic_store_n(&holds, 1, __ATOMIC_RELEASE);
+	await(4);
+	CHECK(pthread_mutex_unlock(&deep[1]) == 0);
+	return unused;
+}
+static void rebased(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, holds_second, NULL) == 0);
+	while (!__atomic_load_n(&holds, __ATOMIC_ACQUIRE))
+		sched_yield();
+	does_not_give_up();
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+static void *posts(void *unused)
+{
+	while (__atomic_load_n((uint64_t *)&pool, __ATOMIC_ACQUIRE) >> 32 == 0) /* glibc: who waits for it */
+		sched_yield();
+	give(&pool, 1);
+	return unused;
+}
+static void after_signal(void)
+{
+	pthread_t thread;
+
+	CHECK(sem_init(&pool, 0, 1) == 0 && sem_wait(&pool) == 0);
+	CHECK(pthread_create(&thread, NULL, posts, NULL) == 0);
+	CHECK(sem_wait(&pool) == 0);
+	CHECK(pthread_join(thread, NULL) == 0 && sem_destroy(&pool) == 0);
+	does_not_give_up();
+}
+
 /* More states than are kept: each of the units of two semaphores. */
 static void *takes_more(void *unused)
 {
@@ -204,4 +293,5 @@ static void many(void)
 }
 
 CASES({"units-below", units_below}, {"units-below-safe", units_below_safe}, {"seventeen", seventeen}, {"many", many}, {"gives-up", gives_up},
-      {"does-not-give-up", does_not_give_up})
+      {"does-not-give-up", does_not_give_up}, {"second-after-lock", second_after_lock},
+      {"second-under-lock", second_under_lock}, {"rebased", rebased}, {"after-signal", after_signal})
