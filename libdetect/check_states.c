@@ -9,7 +9,9 @@
  *
  * What earlier runs have seen there counts as well; what a thread has declared counts instead.
  *
- * Only waits without a limit count as wants: a call that tries or gives up does not stay stuck. */
+ * Only waits without a limit count as wants: a call that tries or gives up does not stay stuck. And not what was wanted
+ * only before another thread of the state took what it holds, by the order of create, join and barrier: a thread that
+ * sets things up before it makes the others does not do so beside them. */
 #include <string.h>
 
 #include "sort.h"
@@ -41,7 +43,6 @@ static void close_check(struct dt_check_state *state)
 {
 	struct dt_alloc *alloc = state->alloc;
 
-	dt_pairmap_fini(&state->most_of, alloc);
 	dt_idmap_fini(&state->held_locks, alloc);
 	dt_pairmap_fini(&state->want_of, alloc);
 	dt_vec_fini(&state->wants, alloc);
@@ -115,14 +116,14 @@ uint32_t dt_state_units(const struct dt_check_state *state, uint32_t thread, uin
 
 /* What a thread has of each resource by an acquisition and those before it, and how much more those came to while it
  * held that one. */
-static void find_had(const struct dt_check_state *state, uint32_t thread, uint32_t id, struct needs *has,
-                     struct needs *more)
+static void find_had(const struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
+                     struct needs *has, struct needs *more)
 {
 	*has = *more = (struct needs){{0}};
 	for (const struct dt_acq *acq = dt_facts_acq(state->facts, id); acq;
 	     acq = acq->depth > 1 ? dt_facts_acq(state->facts, acq->parent) : NULL) {
-		uint32_t r = dt_state_resource(state, acq->lock), most = dt_state_most(state, id, acq->lock);
-		uint32_t had = r < DT_STATE_RESOURCES ? dt_state_units(state, thread, acq->id) : 0;
+		uint32_t r = dt_state_resource(state, acq->lock), most = dt_state_most(state, member, id, acq->lock);
+		uint32_t had = r < DT_STATE_RESOURCES ? dt_state_units(state, member->thread, acq->id) : 0;
 		if (r == DT_STATE_RESOURCES)
 			continue;
 		has->at[r] += units_of(state, acq, had);
@@ -147,9 +148,10 @@ static void claim_as_declared(const struct dt_check_state *state, uint32_t threa
 static void find_needs(const struct dt_check_state *state, const struct dt_state_member *member, uint32_t id,
                        struct needs *has, struct needs *needs)
 {
-	find_had(state, member->thread, id, has, needs);
+	find_had(state, member, id, has, needs);
 	for (uint32_t r = 0; r < state->resource_count; r++) {
-		const struct dt_state_want *want = dt_state_want(state, id, state->resources[r]);
+		const struct dt_state_want *want =
+		    has->at[r] ? NULL : dt_state_want(state, member, id, state->resources[r]);
 		uint32_t units = want ? want->units : 0;
 		needs->at[r] = units > DT_STATE_ALL - needs->at[r] ? DT_STATE_ALL : needs->at[r] + units;
 	}
@@ -291,17 +293,24 @@ static bool is_safe_anyway(struct dt_check_state *state)
 	return dt_banker_stuck(&banker, state->stuck, state->work) == 0;
 }
 
-/* How many of a state's threads are stuck. */
-static uint32_t judge(struct dt_check_state *state, const struct dt_state *reached)
+static uint32_t count_stuck(struct dt_check_state *state, const struct dt_state *reached, bool in_time)
 {
 	uint32_t stuck = 0;
 
+	state->in_time = in_time;
 	if (!take_stock(state, reached) || is_safe_anyway(state))
 		return 0;
 	run_down(state);
 	for (uint32_t m = 0; m < state->member_count; m++)
 		stuck += state->members[m].acq != 0;
 	return stuck;
+}
+
+/* How many of a state's threads are stuck. When things were wanted is looked at only where it matters: most states are
+ * safe anyway. */
+static uint32_t judge(struct dt_check_state *state, const struct dt_state *reached)
+{
+	return count_stuck(state, reached, false) ? count_stuck(state, reached, true) : 0;
 }
 
 /* The state of each situation with the most that are stuck. */

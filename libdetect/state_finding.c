@@ -43,12 +43,12 @@ static const struct dt_acq *wanted_by(struct dt_check_state *state, const struct
 
 	for (const struct dt_acq *own = acq; own; own = own->depth > 1 ? dt_facts_acq(state->facts, own->parent) : NULL) {
 		uint32_t had = dt_state_units(state, member->thread, own->id),
-		         most = dt_state_most(state, acq->id, own->lock), r = dt_state_resource(state, own->lock);
+		         most = dt_state_most(state, member, acq->id, own->lock), r = dt_state_resource(state, own->lock);
 		if (r < DT_STATE_RESOURCES && most > had && (int64_t)most - had > state->available[r])
 			return own;
 	}
 	for (uint32_t r = 0; r < state->resource_count; r++) {
-		const struct dt_state_want *want = dt_state_want(state, acq->id, state->resources[r]);
+		const struct dt_state_want *want = dt_state_want(state, member, acq->id, state->resources[r]);
 		if (want && want->by && (int64_t)want->units > state->available[r])
 			return dt_facts_acq(state->facts, want->by);
 	}

@@ -5,35 +5,125 @@
 
 #include "states.h"
 
-enum { DEPTH_MAX = 256 };
+enum {
+	DEPTH_MAX = 256,
+	WANTS_KEPT = 8,     /* of one lock, of those that were seen at several places */
+	PAIRS_MOST = 1 << 16 /* of sightings */
+};
 
-uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
+/* Each sighting of the one happens before each of the other. Who compares too many says no. */
+static bool was_before(struct dt_facts *facts, const struct dt_acq *acq, const struct dt_acq *other)
 {
-	const uint32_t *units = dt_pairmap_find(&state->most_of, dt_pair(acq, lock));
-
-	return units ? *units : 1;
+	if (!acq->segment_count || !other->segment_count || acq->segment_count > PAIRS_MOST / other->segment_count)
+		return false;
+	for (uint32_t i = acq->segment_count; i-- > 0;)
+		for (uint32_t j = 0; j < other->segment_count; j++)
+			if (acq->segments[i] >= other->segments[j] ||
+			    !dt_facts_happens_before(facts, acq->segments[i], other->segments[j]))
+				return false;
+	return true;
 }
 
-const struct dt_state_want *dt_state_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
+/* It was wanted for the last time before another member took what it holds. */
+static bool is_past(const struct dt_check_state *state, const struct dt_state_member *member,
+                    const struct dt_state_want *want)
+{
+	const struct dt_acq *seen = want->seen ? dt_facts_acq(state->facts, want->seen) : NULL;
+
+	for (uint32_t m = 0; seen && m < state->member_count; m++) {
+		const struct dt_state_member *other = &state->members[m];
+		const struct dt_acq *holds = dt_facts_acq(state->facts, other->first_acq);
+		if (other->thread != member->thread && holds && was_before(state->facts, seen, holds))
+			return true;
+	}
+	return false;
+}
+
+static struct dt_state_want *first_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
 {
 	const uint32_t *at = dt_pairmap_find(&state->want_of, dt_pair(acq, lock));
 
 	return at ? &state->wants.at[*at] : NULL;
 }
 
+static struct dt_state_want *next_want(const struct dt_check_state *state, const struct dt_state_want *want)
+{
+	return want->next ? &state->wants.at[want->next - 1] : NULL;
+}
+
+const struct dt_state_want *dt_state_want(const struct dt_check_state *state, const struct dt_state_member *member,
+                                          uint32_t acq, uint32_t lock)
+{
+	const struct dt_state_want *most = NULL, *want = first_want(state, acq, lock);
+
+	for (; want; want = next_want(state, want))
+		if ((!most || want->units > most->units) && !(state->in_time && is_past(state, member, want)))
+			most = want;
+	return most;
+}
+
+uint32_t dt_state_most(const struct dt_check_state *state, const struct dt_state_member *member, uint32_t acq,
+                       uint32_t lock)
+{
+	const struct dt_state_want *want = dt_state_want(state, member, acq, lock);
+
+	return want && want->units > 1 ? want->units : 1;
+}
+
+/* The same whenever it was. */
+static uint32_t most_ever(const struct dt_check_state *state, uint32_t acq, uint32_t lock)
+{
+	uint32_t most = 1;
+
+	for (const struct dt_state_want *want = first_want(state, acq, lock); want; want = next_want(state, want))
+		most = want->units > most ? want->units : most;
+	return most;
+}
+
+/* The place of a want among those of its acquisition and lock: its own from before, a new one, or, where there are
+ * many, that of the least. NULL, *full: all are greater. */
+static struct dt_state_want *place_of(struct dt_check_state *state, uint32_t acq, uint32_t lock,
+                                      const struct dt_state_want *want, bool *full)
+{
+	struct dt_state_want *least = NULL, *at = first_want(state, acq, lock), *last = NULL;
+	uint32_t count = 0;
+
+	*full = false;
+	for (; at; at = next_want(state, at), count++) {
+		if (at->seen == want->seen) {
+			*full = at->units >= want->units;
+			return *full ? NULL : at;
+		}
+		least = !least || at->units < least->units ? at : least;
+		last = at;
+	}
+	if (count == WANTS_KEPT) {
+		*full = least->units > want->units;
+		return *full ? NULL : least;
+	}
+	uint32_t before = last ? (uint32_t)(last - state->wants.at) : 0;
+	struct dt_state_want *added = dt_vec_push(&state->wants, state->alloc);
+	if (!added)
+		return NULL;
+	*added = (struct dt_state_want){0};
+	if (last)
+		state->wants.at[before].next = state->wants.count;
+	else if (!dt_pairmap_add(&state->want_of, state->alloc, dt_pair(acq, lock), state->wants.count - 1))
+		return NULL;
+	return added;
+}
+
 static enum dt_err note(struct dt_check_state *state, uint32_t acq, uint32_t lock,
                         const struct dt_state_want *want)
 {
-	const uint32_t *at = dt_pairmap_find(&state->want_of, dt_pair(acq, lock));
+	bool full;
+	struct dt_state_want *at = place_of(state, acq, lock, want, &full);
 
-	if (at && state->wants.at[*at].units >= want->units)
-		return DT_OK;
-	struct dt_state_want *noted = at ? &state->wants.at[*at] : dt_vec_push(&state->wants, state->alloc);
-	if (!noted)
-		return DT_ERR_NOMEM;
-	*noted = *want;
-	if (!at && !dt_pairmap_add(&state->want_of, state->alloc, dt_pair(acq, lock), state->wants.count - 1))
-		return DT_ERR_NOMEM;
+	if (!at)
+		return full ? DT_OK : DT_ERR_NOMEM;
+	uint32_t next = at->next;
+	*at = *want;
+	at->next = next;
 	return DT_OK;
 }
 
@@ -42,7 +132,9 @@ static enum dt_err note_outwards(struct dt_check_state *state, const struct dt_a
 {
 	const struct dt_lock *lock = dt_facts_lock(state->facts, wanted->lock);
 	bool all = lock && lock->kind == DT_LOCK_RWLOCK && wanted->mode == DT_MODE_EXCLUSIVE;
-	struct dt_state_want want = {all ? DT_STATE_ALL : dt_state_most(state, wanted->id, wanted->lock), wanted->id};
+	struct dt_state_want want = {.units = all ? DT_STATE_ALL : most_ever(state, wanted->id, wanted->lock),
+	                             .by = wanted->id,
+	                             .seen = wanted->id};
 	const struct dt_acq *at = wanted;
 	enum dt_err err = DT_OK;
 
@@ -53,7 +145,7 @@ static enum dt_err note_outwards(struct dt_check_state *state, const struct dt_a
 		}
 		at = dt_facts_acq(state->facts, at->parent);
 		err = note(state, at->id, wanted->lock, &want);
-		uint32_t more = at->lock == wanted->lock ? dt_state_most(state, at->id, at->lock) : 0;
+		uint32_t more = at->lock == wanted->lock ? most_ever(state, at->id, at->lock) : 0;
 		want.units = more > DT_STATE_ALL - want.units ? DT_STATE_ALL : want.units + more;
 	}
 	return err;
@@ -71,17 +163,6 @@ static enum dt_err list_held(struct dt_check_state *state, const struct dt_state
 	return DT_OK;
 }
 
-static enum dt_err raise(struct dt_check_state *state, uint32_t acq, uint32_t lock, uint32_t units)
-{
-	uint32_t *known = dt_pairmap_find(&state->most_of, dt_pair(acq, lock));
-
-	if (known)
-		*known = *known > units ? *known : units;
-	else if (units > 1 && !dt_pairmap_add(&state->most_of, state->alloc, dt_pair(acq, lock), units))
-		return DT_ERR_NOMEM;
-	return DT_OK;
-}
-
 /* Also for the acquisitions between: they were held then too. */
 static enum dt_err take_units(struct dt_check_state *state)
 {
@@ -91,8 +172,9 @@ static enum dt_err take_units(struct dt_check_state *state)
 		const struct dt_units *units = dt_facts_units_nth(state->facts, i);
 		const struct dt_acq *of = units->give_up ? NULL : dt_facts_units_of(state->facts, units);
 		const struct dt_acq *at = of ? dt_facts_acq(state->facts, units->acq) : NULL;
+		const struct dt_state_want want = {.units = units->units, .by = of ? of->id : 0, .seen = units->acq};
 		for (; !err && at; at = at == of ? NULL : dt_facts_acq(state->facts, at->parent))
-			err = raise(state, at->id, of->lock, units->units);
+			err = note(state, at->id, of->lock, &want);
 	}
 	return err;
 }
@@ -112,14 +194,12 @@ static enum dt_err note_claims(struct dt_check_state *state)
 
 	for (uint32_t i = 0; !err && i < dt_facts_claim_count(state->facts); i++) {
 		const struct dt_claim *claim = dt_facts_claim_nth(state->facts, i);
-		const struct dt_state_want want = {claim->all ? DT_STATE_ALL : claim->units, 0};
+		struct dt_state_want want = {.units = claim->all ? DT_STATE_ALL : claim->units};
 		if (!want.units || !dt_idmap_find(&state->held_locks, claim->lock))
 			continue;
-		if (has(state->facts, claim->acq, claim->lock))
-			err = raise(state, claim->acq, claim->lock,
-			            want.units == DT_STATE_ALL ? want.units : want.units + 1);
-		else
-			err = note(state, claim->acq, claim->lock, &want);
+		if (has(state->facts, claim->acq, claim->lock) && want.units < DT_STATE_ALL)
+			want.units++;
+		err = note(state, claim->acq, claim->lock, &want);
 	}
 	return err;
 }

@@ -14,10 +14,12 @@ enum { DT_STATE_THREADS = 64, DT_STATE_RESOURCES = 64 };
 
 #define DT_STATE_ALL UINT32_MAX /* units: of an rwlock, for writing */
 
-/* What may come to be wanted of a lock while an acquisition is held. */
+/* What may come to be wanted of a lock while an acquisition is held; of one that is held by then: together with what is. */
 struct dt_state_want {
-	uint32_t units; /* the most */
-	uint32_t by;    /* id of the acquisition that wants it; 0: known from earlier runs */
+	uint32_t units;
+	uint32_t by;   /* id of the acquisition that wants it; 0: known from earlier runs */
+	uint32_t seen; /* of the one whose sightings tell when that was; 0: at any time */
+	uint32_t next; /* another of the same: index of wants, plus one */
 };
 
 /* A state that is to be reported. */
@@ -37,9 +39,8 @@ struct dt_check_state {
 	dt_finding_sink *sink;
 	void *context;
 	bool cut; /* something was too large */
-	struct dt_pairmap most_of;  /* (acquisition, semaphore that is held by then) to the most units, where above one */
 	struct dt_idmap held_locks; /* those that are held in any state: 1 */
-	struct dt_pairmap want_of;  /* (acquisition, lock) to an index of wants */
+	struct dt_pairmap want_of;  /* (acquisition, lock) to the first of its wants */
 	DT_VEC(struct dt_state_want) wants;
 	struct dt_pairmap said; /* situations: number of its best state */
 	DT_VEC(struct dt_state_best) bests;
@@ -47,6 +48,7 @@ struct dt_check_state {
 	const struct dt_state *reached;
 	struct dt_state_member members[DT_STATE_THREADS];
 	uint32_t member_count;
+	bool in_time; /* what was only wanted before the state came about is left out */
 	uint32_t resources[DT_STATE_RESOURCES], resource_count;
 	uint32_t total[DT_STATE_RESOURCES];
 	int64_t available[DT_STATE_RESOURCES];
@@ -64,11 +66,13 @@ struct dt_check_state {
 
 /* state_wants.c: once, before the first state. DT_ERR_NOMEM. */
 enum dt_err dt_state_wants_open(struct dt_check_state *state);
-/* NULL: nothing. */
-const struct dt_state_want *dt_state_want(const struct dt_check_state *state, uint32_t acq, uint32_t lock);
-/* The most units of a lock that were held at once, or wanted, while `acq` was held, which is of that lock or lies in one
- * that is. */
-uint32_t dt_state_most(const struct dt_check_state *state, uint32_t acq, uint32_t lock);
+/* The greatest want of a lock that a member of the state may come to have while it holds `acq`. NULL: none. */
+const struct dt_state_want *dt_state_want(const struct dt_check_state *state, const struct dt_state_member *member,
+                                          uint32_t acq, uint32_t lock);
+/* The most units of a lock that a member held at once, or wanted, while it held `acq`, which is of that lock or lies in
+ * one that is. */
+uint32_t dt_state_most(const struct dt_check_state *state, const struct dt_state_member *member, uint32_t acq,
+                       uint32_t lock);
 
 /* The number of a lock among those that the state's threads hold; DT_STATE_RESOURCES: it is none of them. */
 uint32_t dt_state_resource(const struct dt_check_state *state, uint32_t lock);

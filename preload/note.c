@@ -274,6 +274,7 @@ void shim_note_unit(struct shim_thread *t, void *sem, uint32_t how, uintptr_t sl
 	rec.acq = resolve(t, last, outwards ? 0 : frame_key_of(t, sem, slot), &folded);
 	if (rec.acq && !folded)
 		SHIM_LOG(&rec);
+	sighted(t, rec.acq); /* wanted now, whenever the first unit was */
 	shim_states_nests(t);
 	shim_seen_add_tag(t, signature);
 	t->busy = 0;

@@ -97,6 +97,16 @@ class States(unittest.TestCase):
                 done = subprocess.run([DETECT, "report", f"--claims={claims}", after], stdout=subprocess.PIPE, text=True)
                 self.assertEqual(done.stdout.count("WARNING: unsafe-state"), unsafe, claims)
 
+    def test_what_was_wanted_before_the_others_were_there(self):
+        """Main sets things up, and makes the thread then: what it wanted before, it does not want beside that thread."""
+        for case in ("set-up-alone", "units-alone"):
+            with self.subTest(case=case):
+                self.assertEqual(self.findings("states_apart", case), [])
+        for case in ("set-up-beside", "units-beside"):
+            with self.subTest(case=case):
+                (finding,) = self.found(case, "states_apart")
+                self.check(finding, finding["state"])
+
     def test_more_than_is_read(self):
         """Of a thread that holds seventeen nothing is told: not that it holds the first sixteen."""
         self.assertEqual(self.found("seventeen", "states_apart"), [])

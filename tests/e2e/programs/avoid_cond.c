@@ -37,11 +37,13 @@ static struct timespec soon(clockid_t clock)
 	struct timespec at;
 
 	clock_gettime(clock, &at);
-	at.tv_nsec += 50000000;
-	at.tv_sec += at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
+	at.tv_sec += 2; /* the holder has come by then */
 	return at;
 }
+
+/* A wait that nobody ends. */
+static int ends_itself;
+static time_t ends;
 
 static void wait_plain(void)
 {
@@ -98,6 +100,8 @@ static void *holder(void *unused)
 {
 	CHECK(pthread_mutex_lock(&next) == 0);
 	step(1);
+	while (ends_itself && time(NULL) < ends)
+		usleep(1000);
 	for (int i = 0; i < 300 && !is(&waiter_has); i++)
 		usleep(1000);
 	if (holder_wants) {
@@ -122,7 +126,7 @@ static void *bystander(void *unused)
 
 static void wake(pthread_t thread)
 {
-	if (wait_for == wait_timed || wait_for == wait_clock)
+	if (ends_itself)
 		return;
 	if (bystander_dies) {
 		pthread_t other;
@@ -146,6 +150,7 @@ static void run(int cancelled)
 	CHECK(pthread_create(&threads[0], NULL, waiter, NULL) == 0);
 	while (__atomic_load_n(&steps_made, __ATOMIC_ACQUIRE) != 1)
 		sched_yield();
+	ends = time(NULL) + 3;
 	CHECK(pthread_create(&threads[1], NULL, holder, NULL) == 0);
 	while (__atomic_load_n(&steps_made, __ATOMIC_ACQUIRE) != 2)
 		sched_yield();
@@ -170,9 +175,9 @@ static void make(int type, int robust, int protocol)
 
 static void plain(void) { run(0); }
 static void plain_alone(void) { alone = 1, run(0); }
-static void timed(void) { wait_for = wait_timed, run(0); }
+static void timed(void) { ends_itself = 1, wait_for = wait_timed, run(0); }
 static void timed_alone(void) { alone = 1, timed(); }
-static void clock_(void) { wait_for = wait_clock, run(0); }
+static void clock_(void) { ends_itself = 1, wait_for = wait_clock, run(0); }
 static void c11(void)
 {
 	CHECK(mtx_init((mtx_t *)&mutex, mtx_plain) == thrd_success && cnd_init((cnd_t *)&cond) == thrd_success);

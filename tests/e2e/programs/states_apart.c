@@ -223,6 +223,72 @@ static void second_after_lock(void)
 }
 static void second_under_lock(void) { locked_for_it = true, second_after_lock(); }
 
+/* Main takes a second lock under its first, and gives it back, before it makes the thread that takes them the other way
+ * round, or after. */
+static void *crosses(void *unused)
+{
+	await(1);
+	CHECK(pthread_mutex_lock(&deep[1]) == 0);
+	CHECK(pthread_mutex_lock(&deep[0]) == 0);
+	CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+	CHECK(pthread_mutex_unlock(&deep[1]) == 0);
+	return unused;
+}
+static bool waited_for(pthread_mutex_t *mutex)
+{
+	return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_ACQUIRE) == 2;
+}
+static void set_up(bool alone)
+{
+	pthread_t thread = 0;
+
+	CHECK(pthread_mutex_init(&deep[0], NULL) == 0 && pthread_mutex_init(&deep[1], NULL) == 0);
+	if (!alone)
+		CHECK(pthread_create(&thread, NULL, crosses, NULL) == 0);
+	CHECK(pthread_mutex_lock(&deep[0]) == 0);
+	CHECK(pthread_mutex_lock(&deep[1]) == 0);
+	CHECK(pthread_mutex_unlock(&deep[1]) == 0);
+	if (alone)
+		CHECK(pthread_create(&thread, NULL, crosses, NULL) == 0);
+	step(0);
+	while (!waited_for(&deep[0]))
+		sched_yield();
+	CHECK(pthread_mutex_unlock(&deep[0]) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+static void set_up_alone(void) { set_up(true); }
+static void set_up_beside(void) { set_up(false); }
+
+/* The same with units of a pool of three: main keeps one of two. */
+static void *takes_three(void *unused)
+{
+	await(1);
+	take(&pool, 2);
+	step(1);
+	take(&pool, 1);
+	give(&pool, 3);
+	return unused;
+}
+static void set_up_units(bool alone)
+{
+	pthread_t thread = 0;
+
+	CHECK(sem_init(&pool, 0, 3) == 0);
+	if (!alone)
+		CHECK(pthread_create(&thread, NULL, takes_three, NULL) == 0);
+	CHECK(sem_wait(&pool) == 0);
+	CHECK(sem_wait(&pool) == 0);
+	give(&pool, 1);
+	if (alone)
+		CHECK(pthread_create(&thread, NULL, takes_three, NULL) == 0);
+	step(0);
+	await(2);
+	give(&pool, 1);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+static void units_alone(void) { set_up_units(true); }
+static void units_beside(void) { set_up_units(false); }
+
 /* What another holds meanwhile, or seems to: a lock that lay on another, and a semaphore that was none. */
 static int holds;
 
@@ -293,5 +359,6 @@ static void many(void)
 }
 
 CASES({"units-below", units_below}, {"units-below-safe", units_below_safe}, {"seventeen", seventeen}, {"many", many}, {"gives-up", gives_up},
-      {"does-not-give-up", does_not_give_up}, {"second-after-lock", second_after_lock},
+      {"does-not-give-up", does_not_give_up}, {"set-up-alone", set_up_alone}, {"set-up-beside", set_up_beside}, {"units-alone", units_alone},
+      {"units-beside", units_beside}, {"second-after-lock", second_after_lock},
       {"second-under-lock", second_under_lock}, {"rebased", rebased}, {"after-signal", after_signal})
