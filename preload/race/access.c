@@ -1,70 +1,44 @@
 /* access.c: one access against what the shadow remembers, and the calls for accesses that compilers emit. An
- * access that says nothing new does not come here (near.h). */
+ * access that says nothing new does not come here (near.h).
+ *
+ * A new access looks at the four cells of its word, judges those that it may race with, and leaves its own.
+ * What may be missed, beyond what four cells can't hold: two threads may look at the same moment, each before
+ * the other has left its cell. Exact accesses look and leave in one atomic step: race_swap puts a cell where
+ * nothing has changed since it was judged, and else what has changed is judged, too. So of two exact accesses
+ * to a word one is the later one in that word's order of modification, and has judged the earlier one's cell,
+ * or one that stands for it. They are the first RACE_EXACT ones of a thread from when it has last learned
+ * something of others: threads meet at one word at one moment after they have met at something that
+ * synchronises. Those of a long run without, and atomic ones, look, and then store: the atomic step waits for
+ * every store before it, which is most of what an access costs when cells come from far away. There two
+ * accesses within the same some 100 ns, of which neither is repeated, may be missed, as by ThreadSanitizer,
+ * which has no others. A cell that stands for others (race_leftover) takes them away by the atomic step, too,
+ * exact or not: a store might take away what has come meanwhile. */
 #include "access.h"
-
-#include <emmintrin.h>
 
 #include "abi.h"
 #include "calls.h"
+#include "cells.h"
 #include "report.h"
 #include "predict.h"
 
 enum { READ = RACE_READ, WRITE = 0, FREE_LOOKED_AT = 1024 };
-
-/* An old access of which the new one says as much: whoever races with the old one and comes later, races with
- * the new one. */
-static inline bool covers(race_cell cell, race_cell old)
-{
-	return !(old & RACE_MASK & ~cell) && (!(cell & RACE_READ) || (old & RACE_READ)) &&
-	       (!(cell & RACE_ATOMIC) || (old & RACE_ATOMIC));
-}
 
 /* The new access against one that the shadow remembers. True: that one came before. */
 static inline bool judge(struct race_hot *hot, race_cell cell, race_cell old, uintptr_t word,
                          const struct race_access *access)
 {
 	struct race_thread *t = hot->thread;
-	uint32_t slot = race_cell_slot(cell), old_slot = race_cell_slot(old);
-	bool ordered = old_slot == slot || t->clock.epoch[old_slot] >= race_cell_epoch(old);
-	bool conflict = !(old & cell & RACE_READ) && !(old & cell & RACE_ATOMIC);
-	if (SHIM_UNLIKELY(!ordered && conflict))
+	uint32_t slot = race_cell_slot(old), epoch = race_cell_epoch(old);
+	bool ordered = t->clock.epoch[slot] >= epoch;
+	if (old & cell & RACE_FLAGS)
+		return ordered;
+	if (SHIM_UNLIKELY(!ordered))
 		race_report(hot, word, cell, old, access);
-	if (SHIM_UNLIKELY(ordered && conflict && old_slot != slot &&
-	                  race_predict_wanted(t, old_slot, race_cell_epoch(old))))
+	else if (SHIM_UNLIKELY(race_predict_wanted(t, slot, epoch)))
 		race_predict(hot, word, cell, old, access);
+	else
+		hot->ordered = race_each(old);
 	return ordered;
-}
-
-/* Two threads may look at the same moment, each before the other has left its cell. So what has come
- * meanwhile is looked at again, once one's own cell is there for all to see (the exchange is a full barrier):
- * one of the two sees the other's, as in Dekker's algorithm. */
-static void leave_and_look(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
-                           race_cell cell, uintptr_t word, const struct race_access *access)
-{
-	race_cell now[RACE_CELLS];
-	now[at] = __atomic_exchange_n(&cells[at], cell, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < RACE_CELLS; i++) {
-		if (i != at)
-			now[i] = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
-		if (SHIM_UNLIKELY(now[i] != were[i]) && (now[i] & cell & RACE_MASK))
-			judge(hot, cell, now[i], word, access);
-	}
-}
-
-/* The barrier waits for every store before it, which is most of what an access costs when cells come from far
- * away. Threads meet at one word at one moment after they have met at something that synchronises: the first
- * accesses from then on are exact. A long run of them without, and atomic ones, are left like
- * ThreadSanitizer's, which never looks again: there two accesses within the same some 100 ns, of which
- * neither is repeated, may be missed. */
-static inline void leave(struct race_hot *hot, race_cell *cells, const race_cell *were, unsigned at,
-                         race_cell cell, uintptr_t word, const struct race_access *access)
-{
-	if (hot->exact) {
-		hot->exact--;
-		leave_and_look(hot, cells, were, at, cell, word, access);
-		return;
-	}
-	__atomic_store_n(&cells[at], cell, __ATOMIC_RELAXED);
 }
 
 /* Which one is forgotten when all four say something: another each time. */
@@ -73,83 +47,58 @@ static inline unsigned any_room(const struct race_hot *hot)
 	return (unsigned)((uintptr_t)hot->trace >> 3) % RACE_CELLS;
 }
 
-/* Look at every cell, then leave the new one. */
-static __attribute__((noinline)) void check_each(struct race_hot *hot, race_cell *cells, race_cell cell,
-                                                 uintptr_t word, const struct race_access *access)
-{
-	race_cell were[RACE_CELLS];
-	int room = -1;
-	for (int i = 0; i < RACE_CELLS; i++) {
-		race_cell old = were[i] = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
-		if (!old)
-			room = room < 0 ? i : room;
-		if (!(old & cell & RACE_MASK) || !judge(hot, cell, old, word, access) || !covers(cell, old))
-			continue;
-		if (room < 0)
-			room = i;
-		else if (__atomic_compare_exchange_n(&cells[i], &old, 0, false, __ATOMIC_RELAXED,
-		                                     __ATOMIC_RELAXED))
-			were[i] = 0;
-	}
-	leave(hot, cells, were, room < 0 ? any_room(hot) : (unsigned)room, cell, word, access);
-}
-
-/* Another thread's cell may have come to the same place: that one stays. */
-static __attribute__((noinline)) void clear_each(race_cell *cells, __m128i old, unsigned lanes)
+/* Those that came before: of these lanes each is judged. */
+static inline unsigned judge_each(struct race_hot *hot, __m128i old, unsigned lanes, race_cell cell,
+                                  uintptr_t word, const struct race_access *access)
 {
 	race_cell were[RACE_CELLS] __attribute__((aligned(16)));
+	unsigned before = 0;
 	_mm_store_si128((__m128i *)(void *)were, old);
-	for (; lanes; lanes &= lanes - 1) {
-		int i = __builtin_ctz(lanes);
-		__atomic_compare_exchange_n(&cells[i], &were[i], 0, false, __ATOMIC_RELAXED,
-		                            __ATOMIC_RELAXED);
-	}
-}
-
-/* The same for all four at once, as far as none of them is a race, nor ordered by luck: nearly always.
- * Returns where the new cell goes, or -1: each has to be looked at by itself. */
-static inline __attribute__((always_inline)) int place(const struct race_hot *hot, race_cell *cells,
-                                                       __m128i old, race_cell cell)
-{
-	__m128i new = race_each(cell);
-	unsigned apart = race_lanes_zero(_mm_and_si128(_mm_and_si128(old, new), race_each(RACE_MASK)));
-	unsigned own = race_lanes_zero(_mm_srli_epi32(_mm_xor_si128(old, new), RACE_SLOT_SHIFT));
-	__m128i more = _mm_or_si128(_mm_and_si128(_mm_andnot_si128(new, old), race_each(RACE_MASK)),
-	                            _mm_andnot_si128(old, race_each(cell & RACE_FLAGS)));
-	unsigned covered = race_lanes_zero(more) & ~apart;
-	unsigned others = ~(apart | own) & ((1 << RACE_CELLS) - 1);
-	if (others) {
-		race_cell were[RACE_CELLS] __attribute__((aligned(16)));
-		_mm_store_si128((__m128i *)(void *)were, old);
-		const struct race_thread *t = hot->thread;
-		do {
-			race_cell one = were[__builtin_ctz(others)];
-			uint32_t slot = race_cell_slot(one), epoch = race_cell_epoch(one);
-			bool ordered = t->clock.epoch[slot] >= epoch, conflict = !(one & cell & RACE_FLAGS);
-			if (SHIM_UNLIKELY(conflict && (!ordered || race_predict_wanted(t, slot, epoch))))
-				return -1;
-			if (!ordered)
-				covered &= ~(others & -others);
-		} while (others &= others - 1);
-	}
-	if (SHIM_UNLIKELY(covered & (covered - 1)))
-		clear_each(cells, old, covered & (covered - 1));
-	unsigned room = covered ? covered : race_lanes_zero(old);
-	return room ? __builtin_ctz(room) : (int)any_room(hot);
+	for (; lanes; lanes &= lanes - 1)
+		if (judge(hot, cell, were[__builtin_ctz(lanes)], word, access))
+			before |= lanes & -lanes;
+	return before;
 }
 
 static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintptr_t word,
                   const struct race_access *access)
 {
-	race_cell were[RACE_CELLS] __attribute__((aligned(16)));
-	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells);
-	int room = place(hot, cells, old, cell);
-	if (SHIM_UNLIKELY(room < 0)) {
-		check_each(hot, cells, cell, word, access);
-		return;
-	}
-	_mm_store_si128((__m128i *)(void *)were, old);
-	leave(hot, cells, were, (unsigned)room, cell, word, access);
+	bool exact = hot->exact, done;
+	hot->exact -= exact;
+	__m128i old = race_load(cells), judged = race_each(0);
+	unsigned before = 0;
+	do {
+		__m128i known = _mm_or_si128(race_own(old, cell), race_stamped(old, hot->ordered));
+		unsigned changed = ~race_lanes_equal(old, judged);
+		unsigned others = ~race_bits(_mm_or_si128(known, race_apart(old, cell)));
+		before &= ~changed;
+		before |=
+		    judge_each(hot, old, others & changed & ((1u << RACE_CELLS) - 1), cell, word, access);
+		judged = old;
+		struct race_room room = race_find_room(old, cell, _mm_or_si128(known, race_lanes(before)));
+		if (SHIM_UNLIKELY(room.none))
+			room.at = any_room(hot);
+		done = !exact && !room.leftover;
+		if (done)
+			race_put(cells, &room, cell);
+		else
+			done = race_swap(cells, &old, &room, cell);
+	} while (SHIM_UNLIKELY(!done));
+}
+
+/* The same, as far as it takes no judgement and no atomic step: nearly always. */
+static inline __attribute__((always_inline)) bool check_fast(const struct race_hot *hot, race_cell *cells,
+                                                             race_cell cell)
+{
+	__m128i old = race_load(cells);
+	__m128i before = _mm_or_si128(race_own(old, cell), race_stamped(old, hot->ordered));
+	if (race_suspects(old, cell, before))
+		return false;
+	struct race_room room = race_find_room(old, cell, before);
+	if (SHIM_UNLIKELY(room.none || room.leftover))
+		return false;
+	race_put(cells, &room, cell);
+	return true;
 }
 
 static inline bool ignored(const struct race_hot *hot, uint32_t kind)
@@ -158,40 +107,40 @@ static inline bool ignored(const struct race_hot *hot, uint32_t kind)
 	       hot->ignore & (RACE_UNWATCHED | (kind & RACE_READ ? RACE_IGNORE_READS : RACE_IGNORE_WRITES));
 }
 
-static __attribute__((noinline)) void check_one(uintptr_t address, race_cell cell, unsigned bytes_log,
+static __attribute__((noinline)) void check_one(uintptr_t address, race_cell cell, uint64_t traced,
                                                 uintptr_t pc)
 {
-	const struct race_access access = {address, (size_t)1 << bytes_log, cell & RACE_FLAGS, pc, false};
+	size_t bytes = (size_t)1 << (traced >> RACE_TRACED_LOG_SHIFT & 3);
+	const struct race_access access = {address, bytes, cell & RACE_FLAGS, pc, false};
 	check(&race_hot, race_cells_of(address), cell, address & ~(uintptr_t)7, &access);
 }
 
-static __attribute__((noinline)) void look_first(uintptr_t address, race_cell cell, unsigned bytes_log,
-                                                 uintptr_t pc)
+/* Of a thread that is not followed yet, or ignores something, or is exact. */
+static __attribute__((noinline)) void look_specially(uintptr_t address, race_cell cell, uint64_t traced,
+                                                     uintptr_t pc)
 {
 	struct race_hot *hot = race_self();
-	uint32_t kind = cell & RACE_FLAGS;
-	if (!hot || ignored(hot, kind))
+	if (!hot || ignored(hot, cell & RACE_FLAGS))
 		return;
-	race_trace_access(hot, address, bytes_log, kind, pc);
-	check_one(address, hot->stamp | kind | (cell & RACE_MASK), bytes_log, pc);
+	if (SHIM_UNLIKELY(race_trace_full(hot->trace)))
+		race_trace_turn(hot);
+	race_trace_access(hot, address, traced, pc);
+	cell = hot->stamp | (cell & ~RACE_STAMP);
+	if ((hot->exact && !(cell & RACE_ATOMIC)) || !check_fast(hot, race_cells_of(address), cell))
+		check_one(address, cell, traced, pc);
 }
 
 /* What is seldom ends in a call, so that the rest needs no registers saved. */
-SHIM_EXPORT void race_look(uintptr_t address, race_cell cell, unsigned bytes_log, uintptr_t pc)
+SHIM_EXPORT void race_look(uintptr_t address, race_cell cell, uint64_t traced, uintptr_t pc)
 {
 	struct race_hot *hot = &race_hot;
-	if (SHIM_UNLIKELY(!hot->stamp || hot->ignore || race_trace_full(hot->trace))) {
-		look_first(address, cell, bytes_log, pc);
+	if (SHIM_UNLIKELY(!(cell & RACE_STAMP) || hot->special || race_trace_full(hot->trace))) {
+		look_specially(address, cell, traced, pc);
 		return;
 	}
-	race_trace_access(hot, address, bytes_log, cell & RACE_FLAGS, pc);
-	race_cell *cells = race_cells_of(address);
-	__m128i old = _mm_load_si128((const __m128i *)(const void *)cells);
-	int room = hot->exact && !(cell & RACE_ATOMIC) ? -1 : place(hot, cells, old, cell);
-	if (SHIM_UNLIKELY(room < 0))
-		check_one(address, cell, bytes_log, pc);
-	else
-		__atomic_store_n(&cells[room], cell, __ATOMIC_RELAXED);
+	race_trace_access(hot, address, traced, pc);
+	if (SHIM_UNLIKELY(!check_fast(hot, race_cells_of(address), cell)))
+		check_one(address, cell, traced, pc);
 }
 
 void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
@@ -219,13 +168,15 @@ static void range(struct race_hot *hot, const struct race_access *access)
 	bool traced = false;
 	for (uintptr_t word = start & ~(uintptr_t)7; word < end; word += RACE_WORD) {
 		race_cell *cells = race_cells_of(word);
-		race_cell cell = hot->stamp | access->kind | mask_of(word, start, end);
-		if (race_seen(cells, cell) && !access->is_free)
+		race_cell cell = hot->stamp | mask_of(word, start, end) | (access->kind & RACE_ATOMIC);
+		if (race_seen(cells, cell, access->kind) && !access->is_free)
 			continue;
+		cell |= access->kind;
 		if (!traced)
 			race_trace_range(hot, start, access->bytes, what, access->pc);
 		traced = true;
-		check(hot, cells, cell, word, access);
+		if (SHIM_UNLIKELY(hot->exact) || !check_fast(hot, cells, cell))
+			check(hot, cells, cell, word, access);
 	}
 }
 

@@ -30,7 +30,7 @@
 enum {
 	RACE_FRAMES_MAX = 1 << 16, /* calls deep; deeper ones are counted only */
 	RACE_LOCKS_MAX = 64,       /* held at once, as far as a report needs them */
-	RACE_EXACT = 1024, /* accesses that are looked at twice, from when others were met (access.c) */
+	RACE_EXACT = 1024, /* accesses that look and leave in one step, from when others were met (access.c) */
 	RACE_IGNORE_READS = 1,
 	RACE_IGNORE_WRITES = 2,
 	RACE_IGNORE_SYNC = 4,
@@ -57,12 +57,19 @@ struct race_thread;
 struct race_hot {
 	race_cell stamp;          /* 0: not followed. The first: near.h */
 	uint32_t busy;            /* race_enter */
-	uint32_t exact;           /* accesses that are still looked at twice */
 	uint64_t *trace;          /* next free word */
 	uintptr_t traced_pc;      /* of the last access that was traced */
 	struct race_frame *frame; /* next free one */
 	struct race_thread *thread;
-	uint32_t ignore;
+	/* Four times a stamp that was judged to come before, with nothing to say of it; race_enter forgets it. */
+	__m128i ordered;
+	union {
+		struct {
+			uint32_t exact; /* accesses that still look and leave in one step */
+			uint32_t ignore;
+		};
+		uint64_t special; /* either */
+	};
 	uint32_t waiting; /* RACE_ANY_CANCELLATION, RACE_SIGNAL_WAITS (interrupt.c) */
 	bool gone;
 };
@@ -196,9 +203,16 @@ void race_let_come(struct race_hot *hot);
 /* In the child of a fork: what came before it came to the parent. */
 void race_signal_is_parents(struct race_hot *hot);
 
+/* A stamp that no cell has. */
+static inline void race_forget_order(struct race_hot *hot)
+{
+	hot->ordered = race_each(~(race_cell)0);
+}
+
 static inline void race_enter(struct race_hot *hot)
 {
 	hot->busy = 1;
+	race_forget_order(hot);
 	if (SHIM_UNLIKELY(hot->waiting))
 		race_cancellation_waits();
 }

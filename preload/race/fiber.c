@@ -61,6 +61,8 @@ ABI(void, __tsan_switch_to_fiber, (void *to, unsigned flags))
 	uint32_t waiting = hot->waiting;
 	from->saved = *hot;
 	*hot = fiber->saved;
+	race_forget_order(hot);
+	hot->exact = __atomic_load_n(&race_many_threads, __ATOMIC_RELAXED) ? RACE_EXACT : 0;
 	hot->waiting = waiting;
 	race_leave(hot);
 }

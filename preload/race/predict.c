@@ -43,7 +43,10 @@ static bool open_tables(void)
 
 static bool same(const struct lockset *set, const uintptr_t *locks, uint32_t count)
 {
-	return set->count == count && __builtin_memcmp(set->locks, locks, count * sizeof *locks) == 0;
+	bool equal = set->count == count;
+	for (uint32_t i = 0; equal && i < count; i++)
+		equal = set->locks[i] == locks[i];
+	return equal;
 }
 
 /* In order of address: who took which first doesn't matter. */

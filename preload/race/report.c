@@ -245,13 +245,12 @@ static uint64_t pair_of(enum dt_race race, uintptr_t a, uintptr_t b)
 
 static void add_past(struct findings *f, uintptr_t word, race_cell old, bool found, struct race_past *past)
 {
-	uint32_t first = (uint32_t)__builtin_ctz(old & RACE_MASK);
 	if (!found) {
 		f->parts[f->count++] = (struct dt_race_part){
 		    .what = (uint8_t)what_of(old, false),
 		    .flags = DT_RACE_PART_FORGOTTEN,
-		    .address = word + first,
-		    .bytes = (uint64_t)__builtin_popcount(old & RACE_MASK),
+		    .address = f->rec.address,
+		    .bytes = f->rec.bytes,
 		};
 		return;
 	}
@@ -278,13 +277,14 @@ static void tell(struct race_hot *hot, enum dt_race race, uintptr_t word, race_c
 	static struct findings f;
 	if (remember(words, WORDS, word << 2 | race << 1))
 		return;
-	bool found = race_trace_find(old, word, &past) || race_worn_find(old, word, &past);
+	uint32_t both = cell & old & RACE_MASK;
+	bool found = race_trace_find((old & ~(race_cell)RACE_MASK) | both, word, &past) ||
+	             race_worn_find(old, both, word, &past);
 	if (access->is_free || (found && past.is_free))
 		race = race == DT_RACE_DATA ? DT_RACE_USE_AFTER_FREE : race;
 	if (remember(pairs, PAIRS, pair_of(race, access->pc, found ? past.frames[0] : old)) ||
 	    told++ >= RACES_MAX)
 		return;
-	uint32_t both = cell & old & RACE_MASK;
 	f.count = 0;
 	f.rec = (struct dt_rec_race){
 	    .head = {DT_REC_RACE, 0, 0},

@@ -64,13 +64,14 @@ static struct race_part *part_for(struct race_thread *t)
 static void open_part(struct race_hot *hot, struct race_part *part)
 {
 	struct race_thread *t = hot->thread;
-	if (part->serial)
-		race_worn_keep(t, part);
+	if (part->serial && !part->kept)
+		part->kept = race_worn_keep(t, part);
 	__atomic_store_n(&part->serial, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	__builtin_memset(part->words, 0, sizeof part->words);
 	part->first = hot->stamp;
 	part->last = 0;
+	part->kept = false;
 	part->thread = t->id;
 	part->older = part == t->parts ? NULL : t->parts;
 	uint64_t *at = part->words;
@@ -94,8 +95,11 @@ void race_trace_turn(struct race_hot *hot)
 	bool alone = !hot->busy; /* from an access: that is not the engine yet */
 	if (alone)
 		race_enter(hot);
-	if (t->parts)
+	if (t->parts) {
 		__atomic_store_n(&t->parts->last, hot->stamp, __ATOMIC_RELAXED);
+		/* While it is in the processor's cache: when it is used again, it has to come from memory. */
+		t->parts->kept = race_worn_keep(t, t->parts);
+	}
 	struct race_part *part = part_for(t);
 	if (part)
 		open_part(hot, part);
@@ -140,7 +144,7 @@ void race_trace_end(struct race_thread *t)
 
 struct replay {
 	race_cell wanted;
-	uintptr_t word;
+	uintptr_t word, low, end; /* low, end: the bytes that are asked for */
 	uintptr_t stack[SCRATCH_FRAMES];
 	uint32_t depth;
 	bool cut;
@@ -189,9 +193,8 @@ static void replay_access(struct replay *r, uint64_t word)
 	uintptr_t address = word & RACE_ADDRESS_MASK;
 	uint32_t kind = (word >> 47 & 1 ? RACE_READ : 0) | (word >> 46 & 1 ? RACE_ATOMIC : 0);
 	unsigned bytes = 1u << (word >> 44 & 3);
-	uint32_t mask = ((1u << bytes) - 1) << (address & 7) & RACE_MASK;
 	if (r->in_epoch && (address & ~(uintptr_t)7) == r->word && kind == (r->wanted & RACE_FLAGS) &&
-	    mask == (r->wanted & RACE_MASK))
+	    (((1u << bytes) - 1) << (address & 7) & r->wanted & RACE_MASK))
 		take(r, address, bytes, kind, false);
 }
 
@@ -202,8 +205,7 @@ static void replay_range(struct replay *r, uintptr_t address, uint64_t more)
 	uint32_t kind =
 	    (what & RACE_RANGE_READ ? RACE_READ : 0) | (what & RACE_RANGE_ATOMIC ? RACE_ATOMIC : 0);
 	uintptr_t start = address & RACE_ADDRESS_MASK;
-	if (r->in_epoch && kind == (r->wanted & RACE_FLAGS) && start < r->word + RACE_WORD &&
-	    start + bytes > r->word)
+	if (r->in_epoch && kind == (r->wanted & RACE_FLAGS) && start < r->end && start + bytes > r->low)
 		take(r, address, bytes, kind, what & RACE_RANGE_FREE);
 }
 
@@ -287,6 +289,8 @@ bool race_trace_find(race_cell cell, uintptr_t address, struct race_past *past)
 	static struct replay r;
 	r.wanted = cell;
 	r.word = address & RACE_ADDRESS_MASK & ~(uintptr_t)7;
+	r.low = r.word + (uint32_t)__builtin_ctz(cell & RACE_MASK);
+	r.end = r.word + 32 - (uint32_t)__builtin_clz(cell & RACE_MASK);
 	r.past = past;
 	for (struct race_thread *t = __atomic_load_n(&race_threads, __ATOMIC_ACQUIRE); t; t = t->next_all)
 		for (struct race_part *part = __atomic_load_n(&t->parts, __ATOMIC_ACQUIRE); part;

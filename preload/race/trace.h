@@ -36,7 +36,7 @@ struct race_part {
 	uint64_t serial;       /* changes when it is used again */
 	race_cell first, last; /* stamps in it; last: 0 while it is being written */
 	uint32_t thread;       /* id in the log */
-	uint32_t zero;
+	uint32_t kept;         /* in the table of places (worn.h) */
 	struct race_part *older, *newer_free;
 	uint64_t words[RACE_PART_WORDS - 5];
 };
@@ -79,22 +79,18 @@ static inline void race_trace_event2(struct race_hot *hot, enum race_event event
 	hot->trace = at + 2;
 }
 
-/* kind: RACE_READ, RACE_ATOMIC; bytes_log: 0 to 3. */
-static inline void race_trace_access(struct race_hot *hot, uintptr_t address, unsigned bytes_log,
-                                     uint32_t kind, uintptr_t pc)
+/* traced: race_traced. The trace is not full. */
+static inline void race_trace_access(struct race_hot *hot, uintptr_t address, uint64_t traced, uintptr_t pc)
 {
-	if (SHIM_UNLIKELY(race_trace_full(hot->trace)))
-		race_trace_turn(hot);
 	uint64_t *at = hot->trace;
-	uint64_t delta = pc - hot->traced_pc + (1 << 14);
+	uint64_t delta = pc - hot->traced_pc;
 	hot->traced_pc = pc;
-	if (SHIM_UNLIKELY(delta >= 1 << 15)) {
+	if (SHIM_UNLIKELY(delta + (1 << 14) >= 1 << 15)) {
 		__atomic_store_n(at++, race_event_word(RACE_EVENT_PC, pc), __ATOMIC_RELAXED);
-		delta = 1 << 14;
+		delta = 0;
 	}
-	uint64_t word = UINT64_C(1) << 63 | delta << 48 | (uint64_t)(kind & RACE_FLAGS) << (46 - 22) |
-	                (uint64_t)bytes_log << 44 | (address & RACE_ADDRESS_MASK);
-	__atomic_store_n(at, word, __ATOMIC_RELAXED);
+	__atomic_store_n(at, (delta << RACE_TRACED_DELTA_SHIFT) + (traced | (address & RACE_ADDRESS_MASK)),
+	                 __ATOMIC_RELAXED);
 	hot->trace = at + 1;
 }
 
@@ -122,7 +118,8 @@ struct race_past {
 	uint32_t lock_count;
 };
 
-/* Find it. False: it is older than what the traces keep. One caller at a time. */
+/* Find it: of those that the cell is made of, the last one to any of its bytes. False: it is older than what the traces
+ * keep. One caller at a time. */
 bool race_trace_find(race_cell cell, uintptr_t word, struct race_past *past);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "../region.h"
 
-enum { ENTRIES = 4096, PROBES = 8, RECENT = 32, KIND_BITS = 4 };
+enum { ENTRIES = 4096, PROBES = 8, RECENT = 32, PERIOD = 8, KIND_BITS = 4 };
 
 struct race_worn {
 	uintptr_t pc; /* 0: free; written last */
@@ -79,11 +79,14 @@ static struct race_worn *add(struct race_worn_table *table, const struct race_wo
 struct recent {
 	uint64_t key;
 	struct race_worn *entry;
+	size_t count; /* of accesses, when it was met last */
 };
 
 struct reader {
 	struct race_worn_table *table;
 	struct recent recent[RECENT];
+	struct race_worn *last[PERIOD]; /* the places of the last accesses, by count */
+	size_t count;
 	struct race_worn next; /* thread, slot, epoch and pc as they are now */
 };
 
@@ -99,20 +102,21 @@ static void add_range(struct reader *r, uintptr_t address, uint64_t more)
 	add(r->table, &r->next);
 }
 
-/* True: the place is known, and was widened. Nearly all accesses are such. */
-static inline bool widen_recent(struct recent *recent, uint64_t key, uint64_t word, uint16_t epoch)
+static void forget_recent(struct reader *r)
 {
-	struct race_worn *entry = recent->entry;
-	uintptr_t low = word & RACE_ADDRESS_MASK, end = low + (1u << (word >> 44 & 3));
-	if (SHIM_UNLIKELY(recent->key != key))
-		return false;
+	__builtin_memset(r->recent, 0, sizeof r->recent);
+	r->count += PERIOD;
+}
+
+/* The place is known: nearly all accesses are such. */
+static inline void widen_known(struct race_worn *entry, uintptr_t low, uintptr_t end, uint16_t epoch)
+{
 	if (SHIM_UNLIKELY(low < entry->low))
 		entry->low = low;
 	if (end > entry->end)
 		entry->end = end;
 	if (SHIM_UNLIKELY(epoch > entry->last))
 		entry->last = epoch;
-	return true;
 }
 
 static __attribute__((noinline)) void add_access(struct reader *r, struct recent *recent, uint64_t key,
@@ -127,34 +131,62 @@ static __attribute__((noinline)) void add_access(struct reader *r, struct recent
 	r->next.is_free = false;
 	struct race_worn *entry = add(r->table, &r->next);
 	if (r->table->evictions != evictions)
-		__builtin_memset(r->recent, 0, sizeof r->recent);
-	*recent = (struct recent){key, entry};
+		forget_recent(r);
+	*recent = (struct recent){key, entry, 0};
+}
+
+/* The accesses from here on that are those of `period` before, at other addresses: as many whole periods.
+ * What says so is a word but for its address: the difference of places, the kind and the size. */
+static size_t read_periods(struct reader *r, const uint64_t *at, size_t most, size_t period)
+{
+	const uint64_t *earlier = at - period;
+	size_t n = 0;
+	while (n < most && at[n] >> RACE_TRACED_LOG_SHIFT == earlier[n] >> RACE_TRACED_LOG_SHIFT)
+		n++;
+	n -= n % period;
+	for (size_t phase = 0; n && phase < period; phase++) {
+		uintptr_t low = at[phase] & RACE_ADDRESS_MASK, last = low;
+		for (size_t i = phase + period; i < n; i += period) {
+			uintptr_t address = at[i] & RACE_ADDRESS_MASK;
+			low = address < low ? address : low;
+			last = address > last ? address : last;
+		}
+		struct race_worn *entry = r->last[(r->count - period + phase) % PERIOD];
+		widen_known(entry, low, last + entry->bytes, r->next.last);
+	}
+	return n;
 }
 
 /* Accesses, as far as they follow each other. Returns how many words. */
 static size_t read_accesses(struct reader *r, const uint64_t *at, size_t most)
 {
-	uintptr_t pc = r->next.pc;
-	const uint16_t epoch = r->next.last;
-	size_t i = 0;
-	for (; i < most && at[i] >> 63; i++) {
-		uint64_t word = at[i];
-		pc += (word >> 48 & 0x7fff) - (1 << 14);
-		uint64_t key = pc << KIND_BITS | (word >> 44 & ((1 << KIND_BITS) - 1));
+	size_t i = 0, first = r->count += PERIOD; /* counts from there on are of the words right before i */
+	while (i < most && at[i] >> 63) {
+		uint64_t word = at[i++];
+		uintptr_t low = word & RACE_ADDRESS_MASK;
+		r->next.pc += (word >> 48 & 0x7fff) - (1 << 14);
+		uint64_t key =
+		    r->next.pc << KIND_BITS | (word >> RACE_TRACED_LOG_SHIFT & ((1 << KIND_BITS) - 1));
 		struct recent *recent = &r->recent[(key ^ key >> 9) % RECENT];
-		if (SHIM_LIKELY(widen_recent(recent, key, word, epoch)))
-			continue;
-		r->next.pc = pc;
-		add_access(r, recent, key, word);
+		if (SHIM_UNLIKELY(recent->key != key))
+			add_access(r, recent, key, word);
+		widen_known(recent->entry, low, low + recent->entry->bytes, r->next.last);
+		r->last[r->count++ % PERIOD] = recent->entry;
+		size_t period = r->count - recent->count, skipped = 0;
+		recent->count = r->count;
+		if (period <= PERIOD && r->count - period > first)
+			skipped = read_periods(r, &at[i], most - i, period);
+		if (skipped)
+			first = r->count - period;
+		i += skipped;
 	}
-	r->next.pc = pc;
 	return i;
 }
 
 static void begin_epoch(struct reader *r, race_cell stamp)
 {
 	if (r->next.slot != race_cell_slot(stamp))
-		__builtin_memset(r->recent, 0, sizeof r->recent);
+		forget_recent(r);
 	r->next.slot = (uint8_t)race_cell_slot(stamp);
 	r->next.first = r->next.last = (uint16_t)race_cell_epoch(stamp);
 }
@@ -185,12 +217,12 @@ static size_t read_event(struct reader *r, const uint64_t *at)
 	return 0;
 }
 
-void race_worn_keep(struct race_thread *t, const struct race_part *part)
+bool race_worn_keep(struct race_thread *t, const struct race_part *part)
 {
 	if (!t->worn)
 		__atomic_store_n(&t->worn, shim_region_map(sizeof *t->worn, false), __ATOMIC_RELEASE);
 	if (!t->worn)
-		return;
+		return false;
 	struct reader r = {.table = t->worn, .next = {.thread = part->thread, .era = race_era}};
 	const size_t end = sizeof part->words / sizeof *part->words;
 	begin_epoch(&r, part->first);
@@ -199,26 +231,48 @@ void race_worn_keep(struct race_thread *t, const struct race_part *part)
 		if (!step && !(step = read_event(&r, &part->words[i])))
 			break;
 	}
+	return true;
 }
 
-static bool fits(const struct race_worn *entry, race_cell cell, uintptr_t word)
+/* What is asked for: a cell may be made of several accesses, each of some of its bytes. */
+struct question {
+	race_cell cell;
+	uint32_t bytes;
+	uintptr_t word;
+};
+
+/* Which of the word's bytes it accessed; 0: it can't have. Accesses of its size lie in the cell; a range is
+ * cut off by the word. */
+static uint32_t bytes_of(const struct race_worn *entry, const struct question *q)
 {
-	uintptr_t from = word + (uint32_t)__builtin_ctz(cell & RACE_MASK);
-	uint32_t bytes = (uint32_t)__builtin_popcount(cell & RACE_MASK), epoch = race_cell_epoch(cell);
-	return entry->slot == race_cell_slot(cell) && !is_swept(entry) && epoch >= entry->first &&
-	       epoch <= entry->last && entry->is_read == !!(cell & RACE_READ) &&
-	       entry->is_atomic == !!(cell & RACE_ATOMIC) && (!entry->bytes || entry->bytes == bytes) &&
-	       from >= entry->low && from < entry->end;
+	const uint32_t each = (1u << entry->bytes) - 1;
+	for (uint32_t first = 0; entry->bytes && first + entry->bytes <= RACE_WORD; first++) {
+		uint32_t mask = each << first;
+		uintptr_t from = q->word + first;
+		if (!(mask & ~q->cell) && mask & q->bytes && from >= entry->low &&
+		    from + entry->bytes <= entry->end)
+			return mask;
+	}
+	uintptr_t low = q->word + (uint32_t)__builtin_ctz(q->bytes),
+	          end = q->word + 32 - (uint32_t)__builtin_clz(q->bytes);
+	return !entry->bytes && entry->low < end && entry->end > low ? q->bytes : 0;
 }
 
-static void search(const struct race_worn_table *table, race_cell cell, uintptr_t word,
-                   struct race_worn *found, uint32_t *count)
+static bool fits(const struct race_worn *entry, const struct question *q)
+{
+	uint32_t epoch = race_cell_epoch(q->cell);
+	return entry->slot == race_cell_slot(q->cell) && !is_swept(entry) && epoch >= entry->first &&
+	       epoch <= entry->last && entry->is_read == !!(q->cell & RACE_READ) &&
+	       entry->is_atomic == !!(q->cell & RACE_ATOMIC) && bytes_of(entry, q);
+}
+
+static void search(const struct race_worn_table *table, const struct question *q, struct race_worn *found,
+                   uint32_t *count)
 {
 	for (uint32_t i = 0; i < ENTRIES; i++) {
 		const struct race_worn *at = &table->entries[i];
 		struct race_worn entry = *at;
-		if (!entry.pc || !fits(&entry, cell, word) ||
-		    (table->evictions && entry.end - entry.low > RACE_WORD))
+		if (!entry.pc || !fits(&entry, q) || (table->evictions && entry.end - entry.low > RACE_WORD))
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&at->pc, __ATOMIC_RELAXED) != entry.pc)
@@ -228,23 +282,24 @@ static void search(const struct race_worn_table *table, race_cell cell, uintptr_
 	}
 }
 
-bool race_worn_find(race_cell cell, uintptr_t address, struct race_past *past)
+bool race_worn_find(race_cell cell, uint32_t bytes, uintptr_t address, struct race_past *past)
 {
-	uintptr_t word = address & RACE_ADDRESS_MASK & ~(uintptr_t)7;
+	const struct question q = {cell, bytes, address & RACE_ADDRESS_MASK & ~(uintptr_t)7};
 	struct race_worn found;
 	uint32_t count = 0;
 	for (struct race_thread *t = __atomic_load_n(&race_threads, __ATOMIC_ACQUIRE); t; t = t->next_all) {
 		const struct race_worn_table *table = __atomic_load_n(&t->worn, __ATOMIC_ACQUIRE);
 		if (table)
-			search(table, cell, word, &found, &count);
+			search(table, &q, &found, &count);
 	}
 	if (count != 1)
 		return false;
 	past->thread = found.thread;
 	past->kind = cell & RACE_FLAGS;
 	past->is_free = found.is_free;
-	past->address = word + (uint32_t)__builtin_ctz(cell & RACE_MASK);
-	past->bytes = (uint32_t)__builtin_popcount(cell & RACE_MASK);
+	uint32_t mask = bytes_of(&found, &q);
+	past->address = q.word + (uint32_t)__builtin_ctz(mask);
+	past->bytes = (uint32_t)__builtin_popcount(mask);
 	past->frames[0] = found.pc;
 	past->frame_count = 1;
 	past->truncated = past->forgotten = true;
