@@ -32,10 +32,18 @@ struct path {
 	UT_hash_handle hh;
 };
 
+struct named_lock {
+	uint64_t name;
+	uint32_t lock; /* 0: several have it */
+	UT_hash_handle hh;
+};
+
 struct claims_before {
 	struct arena *arena;
 	struct row *rows;
 	struct path *paths;
+	struct named_lock *locks; /* of the earlier runs */
+	bool asked, met;          /* for a lock that has a name; one of them has it in an earlier run too */
 };
 
 /* 0: something on it has no name. */
@@ -117,6 +125,28 @@ static void add_units(struct claims_before *before, const struct dt_facts *facts
 	add_acq(before, facts, of, units->units);
 }
 
+/* The named locks of the facts, added to *all. */
+static void name_locks(struct arena *arena, const struct dt_facts *facts, struct named_lock **all)
+{
+	struct named_lock *named;
+
+	for (uint32_t i = 0; i < dt_facts_lock_count(facts); i++) {
+		const struct dt_lock *lock = dt_facts_lock_nth(facts, i);
+		bool global;
+		uint64_t name = claims_lock_name(facts, lock, &global);
+		if (!name)
+			continue;
+		HASH_FIND(hh, *all, &name, sizeof(name), named);
+		if (named) {
+			named->lock = 0;
+			continue;
+		}
+		named = arena_alloc(arena, sizeof(*named));
+		*named = (struct named_lock){.name = name, .lock = lock->id};
+		HASH_ADD(hh, *all, name, sizeof(named->name), named);
+	}
+}
+
 static void add_log(struct claims_before *before, const struct log_file *log)
 {
 	struct dt_facts *facts;
@@ -127,6 +157,7 @@ static void add_log(struct claims_before *before, const struct log_file *log)
 			add_acq(before, facts, dt_facts_acq_nth(facts, i), 1);
 	for (uint32_t i = 0; i < dt_facts_units_count(facts); i++)
 		add_units(before, facts, dt_facts_units_nth(facts, i));
+	name_locks(before->arena, facts, &before->locks);
 	dt_facts_free(facts);
 }
 
@@ -146,36 +177,9 @@ void claims_before_close(struct claims_before *before)
 		return;
 	HASH_CLEAR(hh, before->rows);
 	HASH_CLEAR(hh, before->paths);
+	HASH_CLEAR(hh, before->locks);
 	arena_free(before->arena);
 	free(before);
-}
-
-struct named_lock {
-	uint64_t name;
-	uint32_t lock; /* 0: several have it */
-	UT_hash_handle hh;
-};
-
-static struct named_lock *name_locks(struct arena *arena, const struct dt_facts *facts)
-{
-	struct named_lock *all = NULL, *named;
-
-	for (uint32_t i = 0; i < dt_facts_lock_count(facts); i++) {
-		const struct dt_lock *lock = dt_facts_lock_nth(facts, i);
-		bool global;
-		uint64_t name = claims_lock_name(facts, lock, &global);
-		if (!name)
-			continue;
-		HASH_FIND(hh, all, &name, sizeof(name), named);
-		if (named) {
-			named->lock = 0;
-			continue;
-		}
-		named = arena_alloc(arena, sizeof(*named));
-		*named = (struct named_lock){.name = name, .lock = lock->id};
-		HASH_ADD(hh, all, name, sizeof(named->name), named);
-	}
-	return all;
 }
 
 static void add_claims(const struct path *path, struct named_lock *locks, struct dt_facts *facts,
@@ -192,11 +196,30 @@ static void add_claims(const struct path *path, struct named_lock *locks, struct
 	}
 }
 
-void claims_before_add(const struct claims_before *before, struct dt_facts *facts)
+static void look_for_known(struct claims_before *before, const struct named_lock *locks)
+{
+	for (const struct named_lock *lock = locks; lock && !before->met; lock = lock->hh.next) {
+		struct named_lock *known;
+		HASH_FIND(hh, before->locks, &lock->name, sizeof(lock->name), known);
+		before->asked = true;
+		before->met = known != NULL;
+	}
+}
+
+const char *claims_before_notice(const struct claims_before *before)
+{
+	return before && before->asked && !before->met
+	           ? "--claims: no lock of this run is in those logs, so they claim nothing: give logs of the same program"
+	           : NULL;
+}
+
+void claims_before_add(struct claims_before *before, struct dt_facts *facts)
 {
 	struct arena *arena = arena_new();
-	struct named_lock *locks = name_locks(arena, facts);
+	struct named_lock *locks = NULL;
 
+	name_locks(arena, facts, &locks);
+	look_for_known(before, locks);
 	for (uint32_t i = 0; i < dt_facts_acq_count(facts); i++) {
 		const struct dt_acq *acq = dt_facts_acq_nth(facts, i);
 		uint64_t name = acq->depth ? path_of(facts, acq) : 0;

@@ -16,6 +16,9 @@ struct claims_before *claims_before_open(const struct log_set *logs);
 void claims_before_close(struct claims_before *before);
 
 /* Add to the facts what is known of their acquisitions. */
-void claims_before_add(const struct claims_before *before, struct dt_facts *facts);
+void claims_before_add(struct claims_before *before, struct dt_facts *facts);
+
+/* A line when none of the locks of the facts that were added to is known from the earlier runs, else NULL. */
+const char *claims_before_notice(const struct claims_before *before);
 
 #endif

@@ -324,6 +324,8 @@ const struct report *report_finish(struct report_builder *builder, struct suppre
 	const char *line;
 
 	endings_find(report, &builder->settings, builder->arena, add_notice, builder);
+	if ((line = claims_before_notice(builder->claims)))
+		report_add_notice(builder, line);
 	lay_out_findings(builder);
 	for (size_t i = 0; i < report->finding_count; i++)
 		judge(&report->findings[i], &report->summary, suppressions, baseline);

@@ -117,8 +117,11 @@ class Avoidance(ShimCase):
         self.assertEqual(run.report["findings"], [])
 
     def test_claims_of_another_program_do_no_harm(self):
-        logs = self.record("pool 3", 5)
-        self.avoided("one-lock 4", 50, "--avoid", f"--claims={logs}")
+        of_none, of_all = b"no lock of this run is in those logs", self.record("one-lock 4", 50)
+        run = self.avoided("one-lock 4", 50, "--avoid", f"--claims={self.record('pool 3', 5)}")
+        self.assertEqual(run.stderr.count(of_none), 1, run.stderr.decode())
+        run = self.avoided("one-lock 4", 50, "--avoid", f"--claims={of_all}")
+        self.assertNotIn(of_none, run.stderr)
 
     def test_learned_in_the_run(self):
         """What a section needs is known from its second time on."""
