@@ -32,8 +32,15 @@ static bool readable(uint64_t address)
 	return shim_memory_readable((uintptr_t)address & ~(uintptr_t)7);
 }
 
-/* A wait that is over already, though its thread does not know it yet. The walker itself still holds the
- * mutex that its wait for a condition is about to release. */
+/* The walker still has the mutex that its wait for a condition is about to release: not one that it has locked
+ * more than once. */
+static bool is_about_to_release(const struct dt_board_slot *walker, const struct dt_board_slot *waiter)
+{
+	return walker && walker->op == DT_OP_COND_WAIT && walker->mutex == waiter->object &&
+	       !shim_waitfor_in_the_way(walker, waiter);
+}
+
+/* A wait that is over already, though its thread does not know it yet. */
 static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot *walker)
 {
 	const void *object = (const void *)(uintptr_t)slot->object;
@@ -48,8 +55,7 @@ static bool may_end(const struct dt_board_slot *slot, const struct dt_board_slot
 		return true;
 	switch ((enum dt_lock_kind)slot->kind) {
 	case DT_LOCK_MUTEX:
-		return shim_mutex_is_free(object) ||
-		       (walker && walker->op == DT_OP_COND_WAIT && walker->mutex == slot->object);
+		return shim_mutex_is_free(object) || is_about_to_release(walker, slot);
 	case DT_LOCK_RWLOCK:
 		return shim_rwlock_is_free(object);
 	case DT_LOCK_SPIN:
