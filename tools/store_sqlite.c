@@ -1,15 +1,19 @@
 /* The embedded back end. Written in WAL mode, where a commit costs no fsync and readers don't wait; at the
- * end back to one plain file, unless others still write. */
+ * end back to one plain file, unless others still write. While one of many writers changes the mode the
+ * others are told "busy" at once, without SQLite's own wait: so we wait here. */
 #include "store.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "say.h"
 
-#define BUSY_MS 60000 /* for another writer's transaction */
+#define BUSY_MS  60000 /* for another writer's transaction */
+#define PAUSE_MS 5     /* for its change of the mode */
 
 struct sqlite {
 	sqlite3 *db;
@@ -25,11 +29,33 @@ static char *complain(const struct sqlite *sqlite)
 	return must_printf("%s: %s", sqlite->place, sqlite3_errmsg(sqlite->db));
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Whether what began at `since_ms` and came to `result` is worth another try; then after a pause. */
+static bool pause_if_busy(int result, int64_t since_ms)
+{
+	if ((result & 0xff) != SQLITE_BUSY || now_ms() - since_ms >= BUSY_MS)
+		return false;
+	usleep(PAUSE_MS * 1000);
+	return true;
+}
+
 static char *run(void *state, const char *sql)
 {
 	struct sqlite *sqlite = state;
+	int64_t since_ms = now_ms();
+	int result;
 
-	return sqlite3_exec(sqlite->db, sql, NULL, NULL, NULL) == SQLITE_OK ? NULL : complain(sqlite);
+	do
+		result = sqlite3_exec(sqlite->db, sql, NULL, NULL, NULL);
+	while (pause_if_busy(result, since_ms));
+	return result == SQLITE_OK ? NULL : complain(sqlite);
 }
 
 static char *open_file(void **state, const char *place, bool create)
@@ -60,7 +86,7 @@ static void close_file(void *state)
 		sqlite3_finalize(sqlite->insert[i]);
 	if (sqlite->created) {
 		sqlite3_busy_timeout(sqlite->db, 0);
-		free(run(sqlite, "PRAGMA journal_mode=DELETE"));
+		sqlite3_exec(sqlite->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
 	}
 	sqlite3_close(sqlite->db);
 	free(sqlite->place);
@@ -112,11 +138,18 @@ static char *read_rows(void *state, const char *sql, enum store_table table, sto
 	struct sqlite *sqlite = state;
 	struct store_row row = {0};
 	sqlite3_stmt *select;
+	int64_t since_ms = now_ms();
 	int result;
 
-	if (sqlite3_prepare_v2(sqlite->db, sql, -1, &select, NULL) != SQLITE_OK)
+	do
+		result = sqlite3_prepare_v2(sqlite->db, sql, -1, &select, NULL);
+	while (pause_if_busy(result, since_ms));
+	if (result != SQLITE_OK)
 		return complain(sqlite);
-	while ((result = sqlite3_step(select)) == SQLITE_ROW) {
+	do /* busy is what the first row can be, no later one */
+		result = sqlite3_step(select);
+	while (pause_if_busy(result, since_ms));
+	for (; result == SQLITE_ROW; result = sqlite3_step(select)) {
 		for (int c = 0; c < sqlite3_column_count(select) && c < STORE_COLUMNS_MAX; c++) {
 			bool is_text = table == STORE_TABLES || store_schemas[table].columns[c].is_text;
 			if (is_text)
