@@ -184,9 +184,9 @@ static const struct row {
                "back; release a read lock before locking for writing."},
     {.rule = DT_RULE_STALL,
      .message = stall_message,
-     .advice = "Look for the wake-up that was never sent: change the predicate under the mutex, signal after "
-               "it, and "
-               "test the predicate before each wait."},
+     .advice = "Where the threads hold what the others wait for (units of a semaphore): take all at once, or in one "
+               "order. Else look for the wake-up that was never sent: change the predicate under the mutex, signal "
+               "after it, and test the predicate before each wait."},
     {.rule = DT_RULE_UNLOCK_NOT_LOCKED,
      .acts = "releases",
      .end = ", which nobody holds",
