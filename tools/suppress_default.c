@@ -32,4 +32,17 @@ const char suppress_default_text[] =
     "  fun:*SafepointSynchronize::begin*\n"
     "  ...\n"
     "  fun:*VMThread::run*\n"
+    "}\n"
+    /* V8 holds local_heaps_mutex_ for as long as its main thread is in a safepoint, and waits there until the
+     * other threads are parked, or until the workers of a parallel collection are through (safepoint.h,
+     * IsolateSafepoint). Those that want the mutex begin or end a local heap, in another task of the same pool of
+     * threads: they are not waited for, and go on when the safepoint is over.
+     */
+    "{\n"
+    "  V8: its safepoint keeps threads from beginning local heaps\n"
+    "  rule: wait-while-holding\n"
+    "  stack:\n"
+    "  ...\n"
+    "  fun:*v8::internal::IsolateSafepoint::Enter*SafepointScope*\n"
+    "  ...\n"
     "}\n";
