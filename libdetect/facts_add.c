@@ -192,7 +192,25 @@ static enum dt_err add_acq(struct dt_facts *f, const void *at, struct dt_rec hea
 	return DT_OK;
 }
 
-static enum dt_err see(struct dt_facts *f, struct dt_acq *a, uint32_t segment)
+/* Room for one sighting more: both halves of a list that was full move to one of twice the size. */
+static bool grow_sightings(struct dt_facts *f, struct dt_acq *a)
+{
+	uint32_t count = a->segment_count, room = dt_sightings_room(count + 1);
+
+	if (room == dt_sightings_room(count))
+		return true;
+	uint32_t *more = dt_facts_blob(f, 2 * (size_t)room * sizeof *more);
+	if (!more)
+		return false;
+	if (count) {
+		memcpy(more, a->segments, count * sizeof *more);
+		memcpy(more + room, a->segments + count, count * sizeof *more);
+	}
+	a->segments = more;
+	return true;
+}
+
+static enum dt_err see(struct dt_facts *f, struct dt_acq *a, uint32_t segment, uint32_t order)
 {
 	for (uint32_t i = 0; i < a->segment_count; i++)
 		if (a->segments[i] == segment)
@@ -201,7 +219,12 @@ static enum dt_err see(struct dt_facts *f, struct dt_acq *a, uint32_t segment)
 		f->sightings_over++;
 		return DT_OK;
 	}
-	return dt_facts_list_push(f, &a->segments, &a->segment_count, segment) ? DT_OK : DT_ERR_NOMEM;
+	if (!grow_sightings(f, a))
+		return DT_ERR_NOMEM;
+	uint32_t nth = a->segment_count++;
+	a->segments[nth] = segment;
+	a->segments[dt_sightings_room(a->segment_count) + nth] = order;
+	return DT_OK;
 }
 
 static void name_thread(struct dt_thread *t, const struct dt_pending *about)
@@ -226,7 +249,7 @@ enum dt_err dt_facts_apply(struct dt_facts *f, const struct dt_pending *about, b
 		return DT_OK;
 	switch (about->type) {
 	case DT_REC_SIGHTING:
-		return see(f, &f->acqs.at[at - 1], about->segment);
+		return see(f, &f->acqs.at[at - 1], about->segment, about->order);
 	case DT_REC_LOCK_END:
 		f->locks.at[at - 1].ended = true;
 		break;

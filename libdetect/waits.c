@@ -172,11 +172,15 @@ static enum dt_err list_by_act(struct dt_waits *waits, uint32_t vertex, enum dt_
 			struct dt_waker *waker = find_waker(waits, thread);
 			if (!waker && !(waker = add_waker(waits, thread)))
 				return DT_ERR_NOMEM;
-			if (!waker->ordered)
+			uint32_t seen_at = dt_acq_seen_at(acq, i);
+			if (!waker->ordered && seen_at >= waker->seen_at)
 				continue;
-			waker->ordered = is_ordered(waits, acq->segments[i], segment);
-			if (!waker->ordered || waker->node == DT_NONE)
-				waker->node = n;
+			bool ordered = is_ordered(waits, acq->segments[i], segment);
+			if (ordered && waker->node != DT_NONE)
+				continue;
+			waker->node = n;
+			waker->seen_at = seen_at;
+			waker->ordered = ordered;
 		}
 	}
 	return DT_OK;
@@ -294,6 +298,17 @@ static bool is_apart(struct dt_waits *waits, uint32_t wait, uint32_t need, uint3
 	return true;
 }
 
+/* When the thread was first seen to do this: a record number. */
+static uint32_t first_seen(struct dt_waits *waits, const struct dt_acq *acq, uint32_t thread)
+{
+	uint32_t nth = 0;
+
+	while (thread_of(waits, acq->segments[nth]) != thread)
+		nth++;
+	waits->steps += nth;
+	return dt_acq_seen_at(acq, nth);
+}
+
 static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock, uint32_t need,
                               uint32_t segment, struct dt_wait_case *best)
 {
@@ -313,9 +328,10 @@ static void judge_acquisition(struct dt_waits *waits, const struct dt_held *lock
 		if (worth > DT_WAIT_ORDERED &&
 		    (waker->ordered || is_ordered(waits, acq->segments[i], segment)))
 			worth = DT_WAIT_ORDERED;
-		/* Nodes are numbered as they came: it had signalled already when it first needed this. */
-		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE && waker->node < need &&
-		    goes_by_first_sight(waits, best->wait_node))
+		/* It had signalled already when it first needed this. */
+		if (worth > DT_WAIT_WORD_GIVEN && waker->node != DT_NONE &&
+		    goes_by_first_sight(waits, best->wait_node) &&
+		    waker->seen_at < first_seen(waits, acq, waker->thread))
 			worth = DT_WAIT_WORD_GIVEN;
 		if (worth > DT_WAIT_APART && worth > best->worth &&
 		    waits_for_signal(&waits->tree->nodes.at[best->wait_node]) &&

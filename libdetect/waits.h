@@ -39,7 +39,8 @@ struct dt_wait_case {
 /* A thread that could end the wait at hand. */
 struct dt_waker {
 	uint32_t thread;
-	uint32_t node; /* a signal or arrival of it; an unordered one if there is one */
+	uint32_t node; /* a signal or arrival of it; its first unordered one if there is one */
+	uint32_t seen_at; /* when it did so: a record number */
 	bool ordered;  /* all of them are kept apart from the wait */
 	bool needs;    /* it takes the lock at hand, and not only by trying */
 };

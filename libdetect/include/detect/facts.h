@@ -74,8 +74,25 @@ struct dt_acq {
 	uint32_t depth;           /* 1: held nothing. 0 until the parents are known (see dt_facts_settle):
 	                           * leave out what has none */
 	uint32_t segment_count;
-	uint32_t *segments;       /* sightings, each once, in the order they were seen */
+	uint32_t *segments;       /* sightings, each once, in the order they were seen; behind their room, the
+	                           * record numbers of these (dt_acq_seen_at) */
 };
+
+/* How many sightings an acquisition with `count` of them has room for. */
+static inline uint32_t dt_sightings_room(uint32_t count)
+{
+	uint32_t room = count ? 1 : 0;
+
+	while (room < count)
+		room *= 2;
+	return room;
+}
+
+/* The record number of the nth sighting: of two by one thread, what it did first has the smaller. */
+static inline uint32_t dt_acq_seen_at(const struct dt_acq *acq, uint32_t nth)
+{
+	return acq->segments[dt_sightings_room(acq->segment_count) + nth];
+}
 
 /* What the shim saw happen. Parts may name threads, locks and stacks that are not there. */
 struct dt_incident_fact {
