@@ -156,6 +156,7 @@ static enum dt_err emit(struct dt_check_state *state, const struct dt_incident_f
 	                                .reason = unless_posted ? DT_REASON_OWN_UNITS : DT_REASON_NONE,
 	                                .happened = true,
 	                                .broken = incident->flags & DT_INCIDENT_BROKEN,
+	                                .limited = incident->flags & DT_INCIDENT_LIMITED,
 	                                .cut = incident->flags & DT_INCIDENT_CUT,
 	                                .time_ns = incident->time_ns,
 	                                .count = 1,

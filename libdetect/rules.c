@@ -415,10 +415,11 @@ const struct dt_rule dt_rules[DT_RULES] = {
             .id = DT_RULE_LOCK_TIMEOUT,
             .name = "lock-timeout",
             .level = DT_LEVEL_NOTE,
-            .summary = "a lock call failed with ETIMEDOUT after what --lock-timeout allows",
+            .summary = "a lock call was made to fail after what --lock-timeout allows",
             .text = "A thread waited for a lock for longer than --lock-timeout=MS allows, and the call was made "
                     "to fail: pthread_mutex_lock and the rwlock calls return ETIMEDOUT, mtx_lock thrd_error, "
-                    "sem_wait -1 with errno ETIMEDOUT. That is the classic remedy against deadlocks beside "
+                    "sem_wait -1 with errno ETIMEDOUT. Where the wait was one of a closed circle of waits (a `deadlock` "
+                    "or `self-deadlock`) the error is EDEADLK. That is the classic remedy against deadlocks beside "
                     "order and avoidance: a program that looks at what its lock calls return can let go of what "
                     "it holds and try again. One that does not look goes on without the lock, which is "
                     "worse than to hang.\n"

@@ -43,7 +43,7 @@ enum limit { NO_LIMIT, LIMIT_TIMEOUT, LIMIT_LONG, LIMIT_LOOK };
 static enum limit next_limit(const struct shim_block *b, uint64_t *limit_ns)
 {
 	const uint64_t limits[] = {
-	    [LIMIT_TIMEOUT] = b->timed_out ? 0 : (uint64_t)shim_options.lock_timeout * 1000000u,
+	    [LIMIT_TIMEOUT] = b->refusal ? 0 : (uint64_t)shim_options.lock_timeout * 1000000u,
 	    [LIMIT_LONG] = b->said_long ? 0 : (uint64_t)shim_options.long_wait * 1000000000u,
 	    [LIMIT_LOOK] = b->look_ns,
 	};
@@ -237,7 +237,7 @@ static void prepare(struct shim_block *b, struct shim_thread *t, const struct sh
 	b->slot = NULL;
 	b->stuck = false;
 	b->said_long = false;
-	b->timed_out = false;
+	b->refusal = 0;
 	b->look_ns = 0;
 	b->begin_ns = 0;
 	b->wait = *wait;
@@ -359,6 +359,19 @@ static void look_for_units(struct shim_block *b)
 	errno = saved;
 }
 
+static bool is_closed(const struct shim_block *b)
+{
+	struct shim_thread *t = b->thread;
+	if (!b->slot || t->busy)
+		return false;
+	int saved = errno;
+	t->busy = 1;
+	bool closed = shim_waitfor_is_closed(b->slot);
+	t->busy = 0;
+	errno = saved;
+	return closed;
+}
+
 bool shim_block_limit_over(struct shim_block *b)
 {
 	uint64_t limit_ns;
@@ -373,7 +386,7 @@ bool shim_block_limit_over(struct shim_block *b)
 	case NO_LIMIT:
 		break;
 	}
-	b->timed_out = true;
+	b->refusal = is_closed(b) ? EDEADLK : ETIMEDOUT;
 	tell(b, DT_INCIDENT_LOCK_TIMEOUT);
 	return false;
 }

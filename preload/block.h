@@ -37,7 +37,7 @@ struct shim_block {
 	bool nested;
 	bool stuck;        /* counted in shim_board_stuck */
 	bool said_long;    /* long_wait: told while it lasted */
-	bool timed_out;    /* lock_timeout: the call is to fail */
+	int refusal;       /* lock_timeout: the call is to fail with that error; 0: not */
 	uint64_t begin_ns; /* 0: not measured */
 	uint64_t look_ns;  /* how long it has waited when unit_circle.c looks next; 0: never */
 	struct shim_wait wait;
@@ -112,7 +112,8 @@ void shim_block_look_for_units(struct shim_block *block);
 /* `long_wait`, `lock_timeout` and such looks: the time, by CLOCK_REALTIME, at which the next limit of a wait without one
  * of its own is over. False: there is none (left). */
 bool shim_block_limit(const struct shim_block *block, struct timespec *deadline);
-/* It is over. False: the call is to fail as timed out. */
+/* It is over. False: the call is to fail with `refusal`: EDEADLK when the wait is one of a closed circle of waits, else
+ * ETIMEDOUT. */
 bool shim_block_limit_over(struct shim_block *block);
 
 /* A wait without a limit, under those that the user gave: `timed` waits until `deadline` and answers

@@ -62,7 +62,7 @@ static int lock_blocking(struct shim_block *block, pthread_mutex_t *mutex)
 	int result;
 	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
 	             SHIM_REAL(pthread_mutex_timedlock)(mutex, &deadline), SHIM_REAL(pthread_mutex_lock)(mutex));
-	return result;
+	return block->refusal ? block->refusal : result;
 }
 
 static __attribute__((noinline)) int lock_contended(struct shim_thread *t, pthread_mutex_t *mutex, uint32_t index)

@@ -82,7 +82,7 @@ static int read_endless(struct shim_block *block, pthread_rwlock_t *lock)
 	int result;
 	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
 	             SHIM_REAL(pthread_rwlock_timedrdlock)(lock, &deadline), SHIM_REAL(pthread_rwlock_rdlock)(lock));
-	return result;
+	return block->refusal ? block->refusal : result;
 }
 
 static int write_endless(struct shim_block *block, pthread_rwlock_t *lock)
@@ -90,7 +90,7 @@ static int write_endless(struct shim_block *block, pthread_rwlock_t *lock)
 	int result;
 	SHIM_ENDLESS(result, block, deadline, result == ETIMEDOUT,
 	             SHIM_REAL(pthread_rwlock_timedwrlock)(lock, &deadline), SHIM_REAL(pthread_rwlock_wrlock)(lock));
-	return result;
+	return block->refusal ? block->refusal : result;
 }
 
 SHIM_HOOK(int, pthread_rwlock_rdlock, (pthread_rwlock_t *lock))

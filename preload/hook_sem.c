@@ -144,8 +144,8 @@ static int wait_endless(struct shim_block *block, sem_t *sem, bool resource)
 	shim_block_look_for_units(block);
 	SHIM_ENDLESS(result, block, deadline, result != 0 && errno == ETIMEDOUT,
 	             SHIM_REAL(sem_timedwait)(sem, &deadline), SHIM_REAL(sem_wait)(sem));
-	if (result == 0)
-		errno = saved;
+	if (block->refusal || result == 0)
+		errno = block->refusal ? block->refusal : saved;
 	return result;
 }
 

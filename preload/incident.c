@@ -127,8 +127,11 @@ static void say(enum dt_incident incident, uint32_t flags, const struct shim_par
 	shim_text_add(&text, rule->summary);
 	if (flags & DT_INCIDENT_UNITS)
 		shim_text_add(&text, ", unless a thread that holds no unit posts the semaphore");
-	shim_text_add(&text, flags & DT_INCIDENT_BROKEN ? "; the last call is refused with EDEADLK (pid "
-	                                                : " (pid ");
+	if (flags & DT_INCIDENT_BROKEN)
+		shim_text_add(&text, "; the last call is refused with EDEADLK");
+	if (flags & DT_INCIDENT_LIMITED)
+		shim_text_add(&text, " until --lock-timeout ends a wait with EDEADLK");
+	shim_text_add(&text, " (pid ");
 	shim_text_number(&text, (uint64_t)getpid());
 	shim_text_add(&text, ")\n");
 	for (uint32_t i = 0; i < count; i++) {

@@ -355,7 +355,10 @@ static void tell(struct shim_thread *t, struct scratch *s, bool broken)
 	if (!broken)
 		atomic_store(&deadlocked, true);
 	shim_incident_tell(t, s->depth == 1 ? DT_INCIDENT_SELF_DEADLOCK : DT_INCIDENT_DEADLOCK,
-	                   broken ? DT_INCIDENT_BROKEN : 0, s->parts, count);
+	                   broken                     ? DT_INCIDENT_BROKEN
+	                   : shim_options.lock_timeout ? DT_INCIDENT_LIMITED
+	                                               : 0,
+	                   s->parts, count);
 }
 
 void shim_waitfor_act(void)
@@ -412,6 +415,18 @@ bool shim_waitfor_would_close(const struct dt_board_slot *slot)
 	bool would = search(s, shim_board_index(slot));
 	give_scratch(s);
 	return would;
+}
+
+bool shim_waitfor_is_closed(const struct dt_board_slot *slot)
+{
+	struct scratch *s = take_scratch();
+
+	if (!s)
+		return false;
+	start_search(s, slot, false);
+	bool closed = holds(slot, &s->path[0]) || search(s, shim_board_index(slot));
+	give_scratch(s);
+	return closed;
 }
 
 bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool refusable)

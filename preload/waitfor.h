@@ -26,6 +26,9 @@ bool shim_waitfor_check(struct shim_thread *t, struct dt_board_slot *slot, bool 
  * held back as it is. */
 bool shim_waitfor_would_close(const struct dt_board_slot *slot);
 
+/* The wait published in `slot` is one of a circle of waits that is closed now. */
+bool shim_waitfor_is_closed(const struct dt_board_slot *slot);
+
 /* Of copies of blocked threads' slots: `other` holds the lock that `waiter` waits for so that it has to wait, or is a
  * writer that is let in first. */
 bool shim_waitfor_in_the_way(const struct dt_board_slot *other, const struct dt_board_slot *waiter);

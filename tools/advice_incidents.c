@@ -49,6 +49,12 @@ static const char *target(struct arena *arena, const struct report_finding *find
 	return lock_of(arena, finding, wait);
 }
 
+static const char *until_limit(struct arena *arena, const struct report_finding *finding, const char *message)
+{
+	return finding->limited ? arena_printf(arena, "%s, until --lock-timeout makes a call fail with EDEADLK", message)
+	                        : message;
+}
+
 static const char *deadlock_message(struct arena *arena, const struct report_finding *finding)
 {
 	size_t count = count_waits(finding);
@@ -62,7 +68,7 @@ static const char *deadlock_message(struct arena *arena, const struct report_fin
 		                       target(arena, finding, wait));
 	}
 	return finding->broken ? arena_printf(arena, "%s; the last call was refused with EDEADLK", message)
-	                       : message;
+	                       : until_limit(arena, finding, message);
 }
 
 static const char *self_message(struct arena *arena, const struct report_finding *finding)
@@ -72,8 +78,9 @@ static const char *self_message(struct arena *arena, const struct report_finding
 	if (wait && wait->other_thread)
 		return arena_printf(arena, "%s joins itself; the call was refused with EDEADLK",
 		                    thread_of(arena, finding, wait));
-	return arena_printf(arena, "%s waits for %s, which it holds itself", thread_of(arena, finding, wait),
-	                    wait ? target(arena, finding, wait) : "a lock");
+	return until_limit(arena, finding,
+	                   arena_printf(arena, "%s waits for %s, which it holds itself",
+	                                thread_of(arena, finding, wait), wait ? target(arena, finding, wait) : "a lock"));
 }
 
 static const char *stall_message(struct arena *arena, const struct report_finding *finding)

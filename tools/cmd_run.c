@@ -40,7 +40,7 @@ static const struct argp_option rows[] = {
     {"long-wait", KEY_LONG_WAIT, "SECONDS", 0,
      "Report as a note what waits longer for a lock, or with a time limit (never)", 0},
     {"lock-timeout", KEY_LOCK_TIMEOUT, "MS", 0,
-     "Make a wait for a mutex, rwlock or semaphore fail with ETIMEDOUT after so long (never)", 0},
+     "Make a wait for a mutex, rwlock or semaphore fail after so long (never): with EDEADLK where it is one of a closed circle of waits, else with ETIMEDOUT", 0},
     {"avoid", KEY_AVOID, "claims|cycles", OPTION_ARG_OPTIONAL,
      "Keep the program out of deadlocks: hold a thread back while a grant would lead to an unsafe state, by what "
      "its sections claim; or, with cycles, only where locks are on known lock-order cycles", 0},

@@ -232,6 +232,7 @@ json_t *emit_json_finding(struct arena *arena, const struct report *report,
 	if (finding->happened) {
 		json_put(object, "time_ns", json_integer((json_int_t)finding->time_ns));
 		json_put(object, "broken", json_boolean(finding->broken));
+		json_put(object, "limited", json_boolean(finding->limited));
 		json_put(object, "cut", json_boolean(finding->cut));
 	}
 	json_put(object, "state", state_object(finding));

@@ -171,6 +171,7 @@ struct report_finding finding_resolve_translated(struct resolve *resolve, struct
 	    .filtered = found->filtered,
 	    .happened = found->happened,
 	    .broken = found->broken,
+	    .limited = found->limited,
 	    .cut = found->cut,
 	    .time_ns = found->time_ns,
 	    .count = found->count ? found->count : 1,

@@ -227,6 +227,7 @@ json_t *finding_json_write(struct arena *arena, const struct report_finding *fin
 	json_put(object, "reason_lock", json_text(arena, finding->reason_lock));
 	json_put(object, "happened", json_boolean(finding->happened));
 	json_put(object, "broken", json_boolean(finding->broken));
+	json_put(object, "limited", json_boolean(finding->limited));
 	json_put(object, "cut", json_boolean(finding->cut));
 	json_put(object, "time", number(finding->time_ns));
 	json_put(object, "count", number(finding->count));
@@ -442,6 +443,7 @@ bool finding_json_read(struct arena *arena, const json_t *json, struct report_fi
 	    .reason_lock = text_at(arena, json, "reason_lock"),
 	    .happened = json_is_true(json_object_get(json, "happened")),
 	    .broken = json_is_true(json_object_get(json, "broken")),
+	    .limited = json_is_true(json_object_get(json, "limited")),
 	    .cut = json_is_true(json_object_get(json, "cut")),
 	    .time_ns = number_at(json, "time"),
 	    .count = number_at(json, "count"),

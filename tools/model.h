@@ -110,6 +110,7 @@ struct report_finding {
 	bool suppressed;
 	bool happened;                   /* the shim saw it happen */
 	bool broken;                     /* deadlock: the closing call was refused */
+	bool limited;                    /* deadlock, self-deadlock: --lock-timeout ends a wait of it */
 	bool cut;                        /* happened: there was more than is told here */
 	uint64_t time_ns;                /* when it happened; 0: not known */
 	struct report_matrices matrices; /* unsafe states; else no threads */

@@ -23,6 +23,19 @@ class LockTimeout(ShimCase):
             self.assertEqual(note["level"], "note")
             self.assertTrue(all(event["stack"] for event in note["events"]))
 
+    def test_the_deadlock_ends(self):
+        run = self.run_case_ending("back-off", "--lock-timeout=100")
+        deadlocks = notes(run, "deadlock")
+        self.assertTrue(deadlocks)
+        for deadlock in deadlocks:
+            self.assertTrue(deadlock["limited"])
+            self.assertIn("until --lock-timeout makes a call fail with EDEADLK", deadlock["message"])
+
+    def test_what_the_caller_holds_already(self):
+        run = self.run_case_ending("hold-already", "--lock-timeout=100")
+        self.assertEqual(len(notes(run, "lock-timeout")), 3)
+        self.assertEqual([f["limited"] for f in notes(run, "self-deadlock")], [True] * 3)
+
     def test_each_kind_of_lock(self):
         run = self.run_case_ending("each-kind", "--lock-timeout=50")
         names = {lock["name"] for note in notes(run, "lock-timeout") for lock in note["locks"]}

@@ -144,6 +144,7 @@ struct dt_finding {
 	uint32_t reason_lock;      /* gate lock, rwlock: the lock the reason speaks of, or 0 */
 	bool happened;             /* the shim saw it happen, and has said so: no analysis */
 	bool broken;               /* deadlock: the closing call was refused, the program went on */
+	bool limited;              /* deadlock, self-deadlock: --lock-timeout ends a wait of it */
 	bool cut;                  /* happened: more threads or locks than there was room for in the log */
 	uint64_t time_ns;          /* when it happened, by the log's clock; 0: not known */
 	struct dt_matrices matrices; /* unsafe states */

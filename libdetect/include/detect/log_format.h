@@ -339,6 +339,7 @@ enum dt_incident_flag {
 	DT_INCIDENT_BROKEN = 1, /* deadlock: the closing call was refused (on_deadlock=break) */
 	DT_INCIDENT_CUT = 2,    /* there was more to tell than there was room for parts */
 	DT_INCIDENT_UNITS = 4,  /* deadlock: through a semaphore that only holders of its units have posted so far */
+	DT_INCIDENT_LIMITED = 8, /* deadlock, self-deadlock: lock_timeout ends a wait of it */
 };
 
 enum dt_part {

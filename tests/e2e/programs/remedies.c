@@ -27,7 +27,7 @@ static void take_both(pthread_mutex_t *first, pthread_mutex_t *second, int turn)
 		int result = pthread_mutex_lock(second);
 		if (result == 0)
 			break;
-		CHECK(result == ETIMEDOUT);
+		CHECK(result == EDEADLK);
 		__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED);
 		CHECK(pthread_mutex_unlock(first) == 0);
 		usleep(turn ? 1000 : 50000);
@@ -116,4 +116,14 @@ static void waits_for_events(void)
 	CHECK(pthread_join(waker, NULL) == 0);
 }
 
-CASES({"back-off", back_off}, {"each-kind", each_kind}, {"events", waits_for_events})
+/* A circle of one, of each kind. */
+static void hold_already(void)
+{
+	CHECK(pthread_mutex_lock(&a) == 0 && pthread_mutex_lock(&a) == EDEADLK && pthread_mutex_unlock(&a) == 0);
+	CHECK(mtx_init(&c11, mtx_plain) == thrd_success && mtx_lock(&c11) == thrd_success);
+	CHECK(mtx_lock(&c11) == thrd_error && mtx_unlock(&c11) == thrd_success);
+	CHECK(pthread_rwlock_rdlock(&table) == 0 && pthread_rwlock_wrlock(&table) == EDEADLK);
+	CHECK(pthread_rwlock_unlock(&table) == 0);
+}
+
+CASES({"back-off", back_off}, {"hold-already", hold_already}, {"each-kind", each_kind}, {"events", waits_for_events})
