@@ -186,6 +186,16 @@ static void look_for_cycle(struct log_set *logs, struct confirm_target *target)
 	report_close(builder);
 }
 
+static void count_crash(struct confirm_target *target, const struct child *child)
+{
+	if (child->timed_out || child->interrupt || !WIFSIGNALED(child->wait_status))
+		return;
+	if (!target->crashes++) {
+		target->first_crash = target->attempts;
+		target->crash_signal = WTERMSIG(child->wait_status);
+	}
+}
+
 static void look(struct attempt *attempt, struct confirm_target *targets, size_t count, size_t at)
 {
 	struct log_set logs;
@@ -207,6 +217,8 @@ static void look(struct attempt *attempt, struct confirm_target *targets, size_t
 		targets[at].timeouts++;
 	else if (targets[at].attempts == 1)
 		look_for_cycle(&logs, &targets[at]);
+	if (!found)
+		count_crash(&targets[at], &attempt->child);
 	logs_close(&logs);
 }
 

@@ -17,6 +17,9 @@ struct confirm_target {
 	unsigned attempts;                    /* made for it */
 	unsigned timeouts;                    /* of them ended by --attempt-timeout */
 	unsigned others;                      /* of them ended in another deadlock */
+	unsigned crashes;                     /* of them ended by a signal that the program raised or was sent */
+	unsigned first_crash;                 /* which attempt that was, from 1, */
+	int crash_signal;                     /* and by which signal */
 	bool confirmed;
 	bool by_the_way; /* in an attempt for another one */
 	bool unseen;     /* the first attempt ended by itself, and did not even show the cycle */

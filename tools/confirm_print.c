@@ -41,6 +41,11 @@ static void print_failure(FILE *out, const struct confirm_target *target)
 		fprintf(out, "not reproduced in %u attempt%s\n", target->attempts, plural(target->attempts));
 	if (target->timeouts)
 		fprintf(out, "  %u ended by --attempt-timeout\n", target->timeouts);
+	if (target->crashes)
+		fprintf(out,
+		        "  the program was ended by %s in %u of them, first in attempt %u: what it does then needs "
+		        "a look of its own\n",
+		        dt_signal_name((uint32_t)target->crash_signal), target->crashes, target->first_crash);
 	if (target->unseen)
 		fputs("  the first did not even show the cycle: is this the program of the log, with its "
 		      "arguments?\n",
@@ -84,6 +89,7 @@ static json_t *target_object(struct arena *arena, const struct report *asked,
 	json_put(object, "attempts", json_integer(target->attempts));
 	json_put(object, "timeouts", json_integer(target->timeouts));
 	json_put(object, "other_deadlocks", json_integer(target->others));
+	json_put(object, "crashes", json_integer(target->crashes));
 	json_put(object, "unseen", json_boolean(target->unseen));
 	json_put(object, "why_not", json_text(arena, target->why_not));
 	json_put(object, "deadlock",

@@ -168,6 +168,15 @@ class Runs(ConfirmCase):
             _, result, _, _ = confirm(logs, "steer", case, attempts=1)
             self.assertEqual(result["findings"][0]["unseen"], unseen, case)
 
+    def test_says_when_the_program_crashes(self):
+        logs = record(self.folder, "steer", "flag")
+        for case, crashes in (("crashes", 2), ("flag", 0)):
+            status, result, _, _ = confirm(logs, "steer", case, attempts=2)
+            self.assertEqual((status, result["findings"][0]["crashes"]), (1, crashes), case)
+        done = subprocess.run([str(DETECT), "confirm", "--attempts=2", str(logs), "--", str(PROGRAMS / "steer"), "crashes"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertIn(b"was ended by SIGABRT in 2 of them, first in attempt 1", done.stderr)
+
     def test_interrupted(self):
         """Who presses ^C does not want 19 more."""
         logs = record(self.folder, "steer", "flag")

@@ -866,12 +866,19 @@ static void three_by_flag(void)
 	run(3, routines);
 }
 
+/* In the end: what is steered does not close. */
+static void crashes(void)
+{
+	by_flag();
+	abort();
+}
+
 CASES({"two", two}, {"late", late}, {"three", three}, {"four", four}, {"six", six}, {"rwlocks", rwlocks},
       {"mixed", mixed}, {"recursive", recursive}, {"tried", tried}, {"functions", functions}, {"heap", heap},
       {"windows", windows}, {"unit", unit}, {"processes", processes}, {"early", early},
       {"same-code", same_code}, {"bank", bank}, {"pool", pool}, {"dining", dining}, {"between", between},
       {"timed", timed}, {"made-by-it", made_by_it}, {"under-third", under_third}, {"crowded", crowded},
       {"spins", spins}, {"child", in_child}, {"two-cycles", two_cycles}, {"endless", endless},
-      {"hangs", hangs}, {"nothing", nothing}, {"echo", echo}, {"flag", by_flag}, {"condition", by_condition},
+      {"hangs", hangs}, {"nothing", nothing}, {"crashes", crashes}, {"echo", echo}, {"flag", by_flag}, {"condition", by_condition},
       {"semaphore", by_semaphore}, {"pipe", by_pipe}, {"turns", by_turns},
       {"rwlocks-by-flag", rwlocks_by_flag}, {"three-by-flag", three_by_flag})
