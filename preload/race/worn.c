@@ -4,7 +4,7 @@
 
 #include "../region.h"
 
-enum { ENTRIES = 4096, PROBES = 8, RECENT = 32, PERIOD = 8, KIND_BITS = 4 };
+enum { ENTRIES = 4096, PROBES = 8, RECENT = 32, PERIOD = 8, STEP = 4, KIND_BITS = 4 };
 
 struct race_worn {
 	uintptr_t pc; /* 0: free; written last */
@@ -135,15 +135,70 @@ static __attribute__((noinline)) void add_access(struct reader *r, struct recent
 	*recent = (struct recent){key, entry, 0};
 }
 
-/* The accesses from here on that are those of `period` before, at other addresses: as many whole periods.
- * What says so is a word but for its address: the difference of places, the kind and the size. */
+/* What says that two accesses are of one place but for their addresses: the difference of places, the kind and
+ * the size. */
+static inline bool is_alike(uint64_t a, uint64_t b)
+{
+	return !((a ^ b) >> RACE_TRACED_LOG_SHIFT);
+}
+
+static inline __m128i two_words(const uint64_t *at)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+/* How many words from here on go on as the last two periods did, each phase by its own stride: a loop over
+ * arrays. Whole periods. */
+static size_t count_strided(const uint64_t *at, size_t most, size_t period)
+{
+	const uint64_t *one = at - period, *two = one - period;
+	size_t n = 0;
+	for (size_t phase = 0; phase < period; phase++)
+		if (!is_alike(one[phase], two[phase]))
+			return 0;
+	for (; n + STEP <= most; n += STEP) {
+		__m128i bent = _mm_setzero_si128();
+		for (size_t i = n; i < n + STEP; i += 2) {
+			__m128i before = two_words(one + i);
+			bent = _mm_or_si128(bent, _mm_xor_si128(_mm_sub_epi64(two_words(at + i), before),
+			                                        _mm_sub_epi64(before, two_words(two + i))));
+		}
+		if (_mm_movemask_epi8(_mm_cmpeq_epi8(bent, _mm_setzero_si128())) != 0xffff)
+			break;
+	}
+	n -= (uint32_t)n % (uint32_t)period;
+	/* A stride changes the address only; so many of them go beyond it nowhere, if not in the last word. */
+	for (size_t phase = 0; n && phase < period; phase++)
+		if (!is_alike(at[n - period + phase], one[phase]))
+			return 0;
+	return n;
+}
+
+static void widen_phase(struct reader *r, size_t phase, size_t period, uintptr_t low, uintptr_t last)
+{
+	struct race_worn *entry = r->last[(r->count - period + phase) % PERIOD];
+	widen_known(entry, low, last + entry->bytes, r->next.last);
+}
+
+static size_t read_strided(struct reader *r, const uint64_t *at, size_t most, size_t period)
+{
+	size_t n = count_strided(at, most, period);
+	for (size_t phase = 0; n && phase < period; phase++) {
+		uintptr_t first = at[phase] & RACE_ADDRESS_MASK,
+		          last = at[n - period + phase] & RACE_ADDRESS_MASK;
+		widen_phase(r, phase, period, first < last ? first : last, first < last ? last : first);
+	}
+	return n;
+}
+
+/* The accesses from here on that are those of `period` before, at other addresses: as many whole periods. */
 static size_t read_periods(struct reader *r, const uint64_t *at, size_t most, size_t period)
 {
 	const uint64_t *earlier = at - period;
 	size_t n = 0;
-	while (n < most && at[n] >> RACE_TRACED_LOG_SHIFT == earlier[n] >> RACE_TRACED_LOG_SHIFT)
+	while (n < most && is_alike(at[n], earlier[n]))
 		n++;
-	n -= n % period;
+	n -= (uint32_t)n % (uint32_t)period;
 	for (size_t phase = 0; n && phase < period; phase++) {
 		uintptr_t low = at[phase] & RACE_ADDRESS_MASK, last = low;
 		for (size_t i = phase + period; i < n; i += period) {
@@ -151,10 +206,18 @@ static size_t read_periods(struct reader *r, const uint64_t *at, size_t most, si
 			low = address < low ? address : low;
 			last = address > last ? address : last;
 		}
-		struct race_worn *entry = r->last[(r->count - period + phase) % PERIOD];
-		widen_known(entry, low, last + entry->bytes, r->next.last);
+		widen_phase(r, phase, period, low, last);
 	}
 	return n;
+}
+
+/* Looks likely to go on: what follows is worth being counted. */
+static inline bool goes_on(const uint64_t *at, size_t most, size_t period)
+{
+	size_t ahead = period;
+	while (ahead < STEP)
+		ahead += period;
+	return ahead <= most && is_alike(at[ahead - 1], at[-1]) && is_alike(at[0], *(at - period));
 }
 
 /* Accesses, as far as they follow each other. Returns how many words. */
@@ -174,8 +237,12 @@ static size_t read_accesses(struct reader *r, const uint64_t *at, size_t most)
 		r->last[r->count++ % PERIOD] = recent->entry;
 		size_t period = r->count - recent->count, skipped = 0;
 		recent->count = r->count;
-		if (period <= PERIOD && r->count - period > first)
-			skipped = read_periods(r, &at[i], most - i, period);
+		if (period <= PERIOD && r->count - period > first && goes_on(&at[i], most - i, period)) {
+			if (r->count - 2 * period >= first)
+				skipped = read_strided(r, &at[i], most - i, period);
+			if (!skipped)
+				skipped = read_periods(r, &at[i], most - i, period);
+		}
 		if (skipped)
 			first = r->count - period;
 		i += skipped;
