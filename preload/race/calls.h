@@ -7,36 +7,6 @@
 
 #define PC ((uintptr_t)__builtin_return_address(0))
 
-#define ACCESSES(bytes, log)                                                                                 \
-	ABI(void, __tsan_read##bytes, (void *p))                                                             \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, RACE_READ, PC);                                           \
-	}                                                                                                    \
-	ABI(void, __tsan_write##bytes, (void *p))                                                            \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, 0, PC);                                                   \
-	}                                                                                                    \
-	ABI(void, __tsan_read##bytes##_pc, (void *p, void *pc))                                              \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, RACE_READ, (uintptr_t)pc);                                \
-	}                                                                                                    \
-	ABI(void, __tsan_write##bytes##_pc, (void *p, void *pc))                                             \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, 0, (uintptr_t)pc);                                        \
-	}                                                                                                    \
-	ABI(void, __tsan_read_write##bytes, (void *p))                                                       \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, 0, PC);                                                   \
-	}                                                                                                    \
-	ABI(void, __tsan_volatile_read##bytes, (void *p))                                                    \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, RACE_READ, PC);                                           \
-	}                                                                                                    \
-	ABI(void, __tsan_volatile_write##bytes, (void *p))                                                   \
-	{                                                                                                    \
-		race_access_one((uintptr_t)p, log, 0, PC);                                                   \
-	}
-
 static inline __attribute__((always_inline)) void access_two(uintptr_t address, uint32_t kind, uintptr_t pc)
 {
 	race_access_one(address, 3, kind, pc);
@@ -77,10 +47,41 @@ static inline __attribute__((always_inline)) void access_unaligned(uintptr_t add
 		access_unaligned((uintptr_t)p, log, 0, PC);                                                  \
 	}
 
-ACCESSES(1, 0)
-ACCESSES(2, 1)
-ACCESSES(4, 2)
-ACCESSES(8, 3)
+/* Of 8 bytes: if they are those of a word, as nearly always, which ones is known before the address is. */
+#define ACCESSES(bytes, log, one)                                                                            \
+	ABI(void, __tsan_read##bytes, (void *p))                                                             \
+	{                                                                                                    \
+		one((uintptr_t)p, log, RACE_READ, PC);                                                       \
+	}                                                                                                    \
+	ABI(void, __tsan_write##bytes, (void *p))                                                            \
+	{                                                                                                    \
+		one((uintptr_t)p, log, 0, PC);                                                               \
+	}                                                                                                    \
+	ABI(void, __tsan_read##bytes##_pc, (void *p, void *pc))                                              \
+	{                                                                                                    \
+		one((uintptr_t)p, log, RACE_READ, (uintptr_t)pc);                                            \
+	}                                                                                                    \
+	ABI(void, __tsan_write##bytes##_pc, (void *p, void *pc))                                             \
+	{                                                                                                    \
+		one((uintptr_t)p, log, 0, (uintptr_t)pc);                                                    \
+	}                                                                                                    \
+	ABI(void, __tsan_read_write##bytes, (void *p))                                                       \
+	{                                                                                                    \
+		one((uintptr_t)p, log, 0, PC);                                                               \
+	}                                                                                                    \
+	ABI(void, __tsan_volatile_read##bytes, (void *p))                                                    \
+	{                                                                                                    \
+		one((uintptr_t)p, log, RACE_READ, PC);                                                       \
+	}                                                                                                    \
+	ABI(void, __tsan_volatile_write##bytes, (void *p))                                                   \
+	{                                                                                                    \
+		one((uintptr_t)p, log, 0, PC);                                                               \
+	}
+
+ACCESSES(1, 0, race_access_one)
+ACCESSES(2, 1, race_access_one)
+ACCESSES(4, 2, race_access_one)
+ACCESSES(8, 3, access_unaligned)
 UNALIGNED(2, 1)
 UNALIGNED(4, 2)
 UNALIGNED(8, 3)

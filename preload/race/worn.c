@@ -135,8 +135,8 @@ static __attribute__((noinline)) void add_access(struct reader *r, struct recent
 	*recent = (struct recent){key, entry, 0};
 }
 
-/* What says that two accesses are of one place but for their addresses: the difference of places, the kind and
- * the size. */
+/* What says that two accesses are of one place but for their addresses: the difference of places, the kind
+ * and the size. */
 static inline bool is_alike(uint64_t a, uint64_t b)
 {
 	return !((a ^ b) >> RACE_TRACED_LOG_SHIFT);
@@ -167,7 +167,8 @@ static size_t count_strided(const uint64_t *at, size_t most, size_t period)
 			break;
 	}
 	n -= (uint32_t)n % (uint32_t)period;
-	/* A stride changes the address only; so many of them go beyond it nowhere, if not in the last word. */
+	/* A stride changes the address only; so many of them go beyond it nowhere, if not in the last word.
+	 */
 	for (size_t phase = 0; n && phase < period; phase++)
 		if (!is_alike(at[n - period + phase], one[phase]))
 			return 0;
@@ -237,9 +238,9 @@ static size_t read_accesses(struct reader *r, const uint64_t *at, size_t most)
 		r->last[r->count++ % PERIOD] = recent->entry;
 		size_t period = r->count - recent->count, skipped = 0;
 		recent->count = r->count;
-		if (period <= PERIOD && r->count - period > first && goes_on(&at[i], most - i, period)) {
-			if (r->count - 2 * period >= first)
-				skipped = read_strided(r, &at[i], most - i, period);
+		if (period <= PERIOD && r->count - period > first && i >= 2 * period &&
+		    goes_on(&at[i], most - i, period)) {
+			skipped = read_strided(r, &at[i], most - i, period);
 			if (!skipped)
 				skipped = read_periods(r, &at[i], most - i, period);
 		}
