@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena.h"
+#include "mapped.h"
 
 struct reader {
 	const char *path, *start, *at, *end;
@@ -190,8 +190,8 @@ static char *open_bytes(const char *path, void **bytes, size_t *size, bool *is_m
 	} else if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		*is_mapped = true;
 		*size = (size_t)st.st_size;
-		*bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (*bytes == MAP_FAILED)
+		*bytes = mapped_open(path, fd, *size, false);
+		if (!*bytes)
 			why = must_printf("%s: %s", path, strerror(errno));
 	} else {
 		*is_mapped = false;
@@ -221,7 +221,7 @@ char *findings_file_read(const char *path, findings_file_visit *visit, void *con
 	};
 	why = take_report(&reader);
 	if (is_mapped)
-		munmap(bytes, size);
+		mapped_close(bytes, size);
 	else
 		free(bytes);
 	return why;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 
 #include "arena.h"
 #include "logs.h"
+#include "mapped.h"
 #include "say.h"
 
 enum { TRIES = 20, HELD_MOST = 1 << 16, LOG_MOST_MB = 4096 };
@@ -85,14 +85,14 @@ static const void *map_file(struct inspect *inspect, int which, const char *path
 {
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	void *p = MAP_FAILED;
+	void *p = NULL;
 
 	if (fd < 0)
 		return NULL;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (size_t)status.st_size >= least)
-		p = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		p = mapped_open(path, fd, (size_t)status.st_size, true);
 	close(fd);
-	if (p == MAP_FAILED)
+	if (!p)
 		return NULL;
 	inspect->mapped[which] = p;
 	inspect->mapped_bytes[which] = (size_t)status.st_size;
@@ -325,7 +325,7 @@ void inspect_close(struct inspect *inspect)
 	free(inspect->copied);
 	for (int i = 0; i < 2; i++)
 		if (inspect->mapped[i])
-			munmap(inspect->mapped[i], inspect->mapped_bytes[i]);
+			mapped_close(inspect->mapped[i], inspect->mapped_bytes[i]);
 	*inspect = (struct inspect){0};
 }
 

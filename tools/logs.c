@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "mapped.h"
 #include "say.h"
 #include "store.h"
 
@@ -25,7 +26,7 @@ void logs_open(struct log_set *set)
 void logs_close(struct log_set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		munmap((void *)(uintptr_t)set->files[i].bytes, set->files[i].size);
+		mapped_close(set->files[i].bytes, set->files[i].size);
 		free(set->files[i].path);
 	}
 	for (size_t i = 0; i < set->notice_count; i++)
@@ -109,12 +110,12 @@ static char *map_file(struct log_set *set, const char *path, int fd, const struc
 	if (st->st_size == 0)
 		return must_printf("%s: not a libdetect log: it is empty", path);
 	size_t size = (size_t)st->st_size;
-	void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED)
+	void *bytes = mapped_open(path, fd, size, true);
+	if (!bytes)
 		return must_printf("%s: %s", path, strerror(errno));
 	char *why = refuse_header(path, bytes, size);
 	if (why) {
-		munmap(bytes, size);
+		mapped_close(bytes, size);
 		return why;
 	}
 	const struct dt_log_header *header = bytes;
