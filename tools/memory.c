@@ -35,7 +35,7 @@ static void name_heap(struct resolve *resolve, const struct dt_memory *memory, s
 	named->place = "heap";
 	if (module) {
 		const char *member =
-		    symbols_heap_member(resolve_symbols(resolve), module, pc, memory->block_bytes, offset);
+		    symbols_heap_member(resolve_symbols(resolve), module, pc, memory->block_bytes, offset, 1);
 		named->name = member ? arena_copy(arena, member) : NULL;
 		named->has_name = member != NULL;
 	}

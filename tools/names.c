@@ -2,6 +2,8 @@
  * which object is meant: a symbol, a member, an allocation, an initialisation, a first use. */
 #include "names.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "places.h"
@@ -100,6 +102,19 @@ static void name_global(struct resolve *resolve, const struct dt_lock *lock, str
 		named->origin = arena_printf(arena, "defined at %s:%u", model_base_name(file), line);
 }
 
+static uint64_t bytes_of(uint32_t kind)
+{
+	static const uint64_t bytes[DT_LOCK_KINDS] = {[DT_LOCK_MUTEX] = sizeof(pthread_mutex_t),
+	                                              [DT_LOCK_RWLOCK] = sizeof(pthread_rwlock_t),
+	                                              [DT_LOCK_SPIN] = sizeof(pthread_spinlock_t),
+	                                              [DT_LOCK_COND] = sizeof(pthread_cond_t),
+	                                              [DT_LOCK_SEM] = sizeof(sem_t),
+	                                              [DT_LOCK_BARRIER] = sizeof(pthread_barrier_t),
+	                                              [DT_LOCK_ONCE] = sizeof(pthread_once_t)};
+
+	return kind < DT_LOCK_KINDS ? bytes[kind] : 0;
+}
+
 static void name_heap(struct resolve *resolve, const struct dt_lock *lock, struct report_lock *named)
 {
 	uint64_t pc;
@@ -107,8 +122,9 @@ static void name_heap(struct resolve *resolve, const struct dt_lock *lock, struc
 
 	if (!module || lock->made->block == 0 || lock->made->address < lock->made->block)
 		return;
-	const char *member = symbols_heap_member(resolve_symbols(resolve), module, pc, lock->made->block_bytes,
-	                                         lock->made->address - lock->made->block);
+	const char *member =
+	    symbols_heap_member(resolve_symbols(resolve), module, pc, lock->made->block_bytes,
+	                        lock->made->address - lock->made->block, bytes_of(lock->kind));
 	if (!member)
 		return;
 	named->name = arena_copy(resolve_arena(resolve), member);
@@ -122,8 +138,9 @@ static void name_by_origin(struct resolve *resolve, const struct dt_lock *lock, 
 	const char *kind = names_kind_words(lock->kind);
 
 	if (lock->place == DT_PLACE_STACK)
-		named->name = arena_printf(arena, "%s on the stack of %s, %s at %s", kind,
-		                           resolve_thread_words(resolve, lock->made->thread), origin->verb, where);
+		named->name =
+		    arena_printf(arena, "%s on the stack of %s, %s at %s", kind,
+		                 resolve_thread_words(resolve, lock->made->thread), origin->verb, where);
 	else
 		named->name = arena_printf(arena, "%s %s at %s", kind, origin->verb, where);
 }

@@ -50,9 +50,9 @@ bool symbols_global_place(struct symbols *symbols, const struct dt_module *modul
 
 /* "cache.lock": the member at `offset` of a heap block that was made by the function around `pc`, when
  * exactly one struct type among those its variables, parameters and result point to has the
- * block's size. NULL: none, or not one. */
+ * block's size, and has room there for an object of so many bytes. NULL: none, or not one. */
 const char *symbols_heap_member(struct symbols *symbols, const struct dt_module *module, uint64_t pc,
-                                uint64_t block_bytes, uint64_t offset);
+                                uint64_t block_bytes, uint64_t offset, uint64_t bytes);
 
 /* What was wrong with files, one line each; NULL past the last. */
 const char *symbols_warning(struct symbols *symbols, size_t index);

@@ -102,7 +102,7 @@ static void consider_function(struct guess *guess, Dwarf_Die *function)
 }
 
 const char *symbols_heap_member(struct symbols *symbols, const struct dt_module *module, uint64_t pc,
-                                uint64_t block_bytes, uint64_t offset)
+                                uint64_t block_bytes, uint64_t offset, uint64_t bytes)
 {
 	struct sym_file *file = symbols_file(symbols, module);
 	struct guess guess = {.file = file, .bytes = block_bytes};
@@ -117,7 +117,7 @@ const char *symbols_heap_member(struct symbols *symbols, const struct dt_module 
 	for (size_t i = count; i-- > 0 && !guess.name;)
 		if (walk_is_function(&scopes[i]))
 			consider_function(&guess, &scopes[i]);
-	if (!guess.name || guess.ambiguous)
+	if (!guess.name || guess.ambiguous || !types_has_room(file, &guess.type, offset, bytes))
 		return NULL;
 	FILE *out = open_memstream(&text, &length);
 	if (!out)

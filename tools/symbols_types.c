@@ -299,3 +299,24 @@ void types_print_path(FILE *out, struct sym_file *file, const Dwarf_Die *start, 
 	if (offset)
 		fprintf(out, "+0x%llx", (unsigned long long)offset);
 }
+
+bool types_has_room(struct sym_file *file, const Dwarf_Die *start, uint64_t offset, uint64_t bytes)
+{
+	Dwarf_Die type = *start;
+	struct member member;
+	unsigned steps = LOCK_SEARCH_STEPS;
+
+	for (int depth = 0; depth < DEPTH_MAX; depth++) {
+		if (peel(file, &type))
+			return true;
+		if (!walk_is_struct(&type)) {
+			uint64_t size = types_size(file, &type);
+			return !size || (offset < size && size - offset >= bytes);
+		}
+		if (!find_member(file, &type, offset, &member, &steps))
+			return true;
+		offset = member.offset;
+		type = member.type;
+	}
+	return true;
+}

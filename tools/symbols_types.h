@@ -11,6 +11,10 @@
  * what no member covers. */
 void types_print_path(FILE *out, struct sym_file *file, const Dwarf_Die *type, uint64_t offset);
 
+/* Can what lies at `offset` of an object of `type` have so many bytes? Not if it is a number or a pointer of fewer; a
+ * lock, an array, a union or what nothing is known of can. */
+bool types_has_room(struct sym_file *file, const Dwarf_Die *type, uint64_t offset, uint64_t bytes);
+
 /* Bytes of a type; 0: not known. */
 uint64_t types_size(struct sym_file *file, const Dwarf_Die *type);
 

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -226,14 +227,14 @@ static void test_globals(void **state)
 /* ---- Members of heap blocks. ---- */
 
 static const struct loaded *heap_loaded;
-static unsigned heap_at;
+static unsigned heap_at, heap_object_bytes;
 
 __attribute__((noinline)) static void on_heap(size_t block_bytes, size_t offset)
 {
 	uint64_t pc = (uint64_t)(uintptr_t)__builtin_return_address(0);
-	const char *const *names = entry(heap_loaded, "heap_names");
+	const char *const *names = entry(heap_loaded, heap_object_bytes > 1 ? "heap_names" : "heap_names_of_any");
 	const char *expected = names[heap_at];
-	const char *got = symbols_heap_member(symbols, &heap_loaded->module, pc, block_bytes, offset);
+	const char *got = symbols_heap_member(symbols, &heap_loaded->module, pc, block_bytes, offset, heap_object_bytes);
 
 	if (!got != !expected || (got && strcmp(got, expected) != 0))
 		fail_msg("%s: %u is called %s, not %s", heap_loaded->path, heap_at, got ? got : "nothing",
@@ -241,17 +242,24 @@ __attribute__((noinline)) static void on_heap(size_t block_bytes, size_t offset)
 	heap_at++;
 }
 
-static void check_heap(const struct loaded *loaded, const char *name)
+static void check_heap_objects(const struct loaded *loaded, unsigned bytes)
 {
 	void *found = entry(loaded, "heap_each");
 	void (*each)(heap_hook);
 
-	(void)name;
 	heap_loaded = loaded;
 	heap_at = 0;
+	heap_object_bytes = bytes;
 	memcpy(&each, &found, sizeof(each));
 	each(on_heap);
 	assert_int_equal(heap_at, *(const unsigned *)entry(loaded, "heap_count"));
+}
+
+static void check_heap(const struct loaded *loaded, const char *name)
+{
+	(void)name;
+	check_heap_objects(loaded, sizeof(pthread_mutex_t));
+	check_heap_objects(loaded, 1);
 }
 
 static void test_heap_members(void **state)
@@ -321,7 +329,7 @@ static void check_unknown(const struct dt_module *module, const char *warning)
 		assert_int_equal(frame.offset, 0x1234);
 		assert_null(symbols_global(symbols, module, module->bias + 0x1234));
 		assert_false(symbols_global_place(symbols, module, module->bias + 0x1234, &file, &line));
-		assert_null(symbols_heap_member(symbols, module, module->bias + 0x1234, 48, 8));
+		assert_null(symbols_heap_member(symbols, module, module->bias + 0x1234, 48, 8, 40));
 	}
 	const char *said = symbols_warning(symbols, 0);
 	if (!warning) {
@@ -443,7 +451,7 @@ static void ask_everything(const struct dt_module *module, size_t bytes)
 		symbols_frames(symbols, module, module->bias + offset, true, frames, FRAMES);
 		symbols_global(symbols, module, module->bias + offset);
 		symbols_global_place(symbols, module, module->bias + offset, &file, &line);
-		symbols_heap_member(symbols, module, module->bias + offset, 48, 8);
+		symbols_heap_member(symbols, module, module->bias + offset, 48, 8, 40);
 	}
 }
 
