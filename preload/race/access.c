@@ -147,7 +147,7 @@ void race_access_atomic(uintptr_t address, unsigned bytes_log, uint32_t kind, ui
 {
 	if (SHIM_LIKELY(race_hot.stamp) && SHIM_UNLIKELY(race_hot.thread->unlearned))
 		race_predict_atomic(&race_hot, address, bytes_log > 3 ? 3 : bytes_log, kind);
-	race_access_one(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
+	access_unaligned(address, bytes_log > 3 ? 3 : bytes_log, kind | RACE_ATOMIC, pc);
 }
 
 static uint32_t mask_of(uintptr_t word, uintptr_t start, uintptr_t end)
@@ -163,8 +163,9 @@ static uint32_t mask_of(uintptr_t word, uintptr_t start, uintptr_t end)
 static void range(struct race_hot *hot, const struct race_access *access)
 {
 	uintptr_t start = access->address, end = start + access->bytes;
-	unsigned what =
-	    (access->kind & RACE_READ ? RACE_RANGE_READ : 0) | (access->is_free ? RACE_RANGE_FREE : 0);
+	unsigned what = (access->kind & RACE_READ ? RACE_RANGE_READ : 0) |
+	                (access->kind & RACE_ATOMIC ? RACE_RANGE_ATOMIC : 0) |
+	                (access->is_free ? RACE_RANGE_FREE : 0);
 	bool traced = false;
 	for (uintptr_t word = start & ~(uintptr_t)7; word < end; word += RACE_WORD) {
 		race_cell *cells = race_cells_of(word);
@@ -238,11 +239,11 @@ ABI(void *, __tsan_memset, (void *to, int value, uintptr_t bytes))
 ABI(void, __tsan_vptr_update, (void **vptr, void *value))
 {
 	if (*vptr != value)
-		race_access_one((uintptr_t)vptr, 3, WRITE, PC);
+		access_unaligned((uintptr_t)vptr, 3, WRITE, PC);
 }
 ABI(void, __tsan_vptr_read, (void **vptr))
 {
-	race_access_one((uintptr_t)vptr, 3, READ, PC);
+	access_unaligned((uintptr_t)vptr, 3, READ, PC);
 }
 
 /* Calls of instrumented functions. What a longjmp or a switch of stacks has left behind is taken off first: a

@@ -13,11 +13,12 @@ static inline __attribute__((always_inline)) void access_two(uintptr_t address, 
 	race_access_one(address + 8, 3, kind, pc);
 }
 
-/* What compilers call unaligned mostly is not, or at least lies in one word. */
+/* What compilers call unaligned mostly is not, or at least lies in one word; what they call aligned mostly
+ * is. */
 static inline __attribute__((always_inline)) void access_unaligned(uintptr_t address, unsigned bytes_log,
                                                                    uint32_t kind, uintptr_t pc)
 {
-	if (__builtin_expect((address & 7) + (1u << bytes_log) <= RACE_WORD, 1))
+	if (__builtin_expect(bytes_log < 4 && (address & 7) <= RACE_WORD - (1u << bytes_log), 1))
 		race_access_one(address, bytes_log, kind, pc);
 	else if (bytes_log == 4 && !(address & 7))
 		access_two(address, kind, pc);
@@ -47,41 +48,40 @@ static inline __attribute__((always_inline)) void access_unaligned(uintptr_t add
 		access_unaligned((uintptr_t)p, log, 0, PC);                                                  \
 	}
 
-/* Of 8 bytes: if they are those of a word, as nearly always, which ones is known before the address is. */
-#define ACCESSES(bytes, log, one)                                                                            \
+#define ACCESSES(bytes, log)                                                                                 \
 	ABI(void, __tsan_read##bytes, (void *p))                                                             \
 	{                                                                                                    \
-		one((uintptr_t)p, log, RACE_READ, PC);                                                       \
+		access_unaligned((uintptr_t)p, log, RACE_READ, PC);                                          \
 	}                                                                                                    \
 	ABI(void, __tsan_write##bytes, (void *p))                                                            \
 	{                                                                                                    \
-		one((uintptr_t)p, log, 0, PC);                                                               \
+		access_unaligned((uintptr_t)p, log, 0, PC);                                                  \
 	}                                                                                                    \
 	ABI(void, __tsan_read##bytes##_pc, (void *p, void *pc))                                              \
 	{                                                                                                    \
-		one((uintptr_t)p, log, RACE_READ, (uintptr_t)pc);                                            \
+		access_unaligned((uintptr_t)p, log, RACE_READ, (uintptr_t)pc);                               \
 	}                                                                                                    \
 	ABI(void, __tsan_write##bytes##_pc, (void *p, void *pc))                                             \
 	{                                                                                                    \
-		one((uintptr_t)p, log, 0, (uintptr_t)pc);                                                    \
+		access_unaligned((uintptr_t)p, log, 0, (uintptr_t)pc);                                       \
 	}                                                                                                    \
 	ABI(void, __tsan_read_write##bytes, (void *p))                                                       \
 	{                                                                                                    \
-		one((uintptr_t)p, log, 0, PC);                                                               \
+		access_unaligned((uintptr_t)p, log, 0, PC);                                                  \
 	}                                                                                                    \
 	ABI(void, __tsan_volatile_read##bytes, (void *p))                                                    \
 	{                                                                                                    \
-		one((uintptr_t)p, log, RACE_READ, PC);                                                       \
+		access_unaligned((uintptr_t)p, log, RACE_READ, PC);                                          \
 	}                                                                                                    \
 	ABI(void, __tsan_volatile_write##bytes, (void *p))                                                   \
 	{                                                                                                    \
-		one((uintptr_t)p, log, 0, PC);                                                               \
+		access_unaligned((uintptr_t)p, log, 0, PC);                                                  \
 	}
 
-ACCESSES(1, 0, race_access_one)
-ACCESSES(2, 1, race_access_one)
-ACCESSES(4, 2, race_access_one)
-ACCESSES(8, 3, access_unaligned)
+ACCESSES(1, 0)
+ACCESSES(2, 1)
+ACCESSES(4, 2)
+ACCESSES(8, 3)
 UNALIGNED(2, 1)
 UNALIGNED(4, 2)
 UNALIGNED(8, 3)
@@ -89,31 +89,31 @@ UNALIGNED(16, 4)
 
 ABI(void, __tsan_read16, (void *p))
 {
-	access_two((uintptr_t)p, RACE_READ, PC);
+	access_unaligned((uintptr_t)p, 4, RACE_READ, PC);
 }
 ABI(void, __tsan_write16, (void *p))
 {
-	access_two((uintptr_t)p, 0, PC);
+	access_unaligned((uintptr_t)p, 4, 0, PC);
 }
 ABI(void, __tsan_read_write16, (void *p))
 {
-	access_two((uintptr_t)p, 0, PC);
+	access_unaligned((uintptr_t)p, 4, 0, PC);
 }
 ABI(void, __tsan_volatile_read16, (void *p))
 {
-	access_two((uintptr_t)p, RACE_READ, PC);
+	access_unaligned((uintptr_t)p, 4, RACE_READ, PC);
 }
 ABI(void, __tsan_volatile_write16, (void *p))
 {
-	access_two((uintptr_t)p, 0, PC);
+	access_unaligned((uintptr_t)p, 4, 0, PC);
 }
 ABI(void, __tsan_read16_pc, (void *p, void *pc))
 {
-	access_two((uintptr_t)p, RACE_READ, (uintptr_t)pc);
+	access_unaligned((uintptr_t)p, 4, RACE_READ, (uintptr_t)pc);
 }
 ABI(void, __tsan_write16_pc, (void *p, void *pc))
 {
-	access_two((uintptr_t)p, 0, (uintptr_t)pc);
+	access_unaligned((uintptr_t)p, 4, 0, (uintptr_t)pc);
 }
 
 #endif

@@ -54,12 +54,13 @@ static inline __attribute__((always_inline)) bool race_seen(const race_cell *cel
 	return race_lanes_equal(_mm_and_si128(all, told), wanted);
 }
 
-/* A thread that is not followed has no stamp, and there may be no shadow either. */
+/* An access that lies in one word. A thread that is not followed has no stamp, and there may be no shadow
+ * either. */
 static inline __attribute__((always_inline)) void
 race_access_stamped(race_cell stamp, uintptr_t address, unsigned bytes_log, uint32_t kind, uintptr_t pc)
 {
-	race_cell cell = stamp | (kind & ~(uint32_t)RACE_READ) |
-	                 (((1u << (1u << bytes_log)) - 1) << (address & 7) & RACE_MASK);
+	race_cell cell =
+	    stamp | (kind & ~(uint32_t)RACE_READ) | (((1u << (1u << bytes_log)) - 1) << (address & 7));
 	if (__builtin_expect(!stamp || !race_seen(race_cells_of(address), cell, kind), 0))
 		race_look(address, cell | kind, race_traced(bytes_log, kind), pc);
 }

@@ -192,6 +192,15 @@ class Interface(unittest.TestCase):
         self.assertEqual(sorted((accesses | atomics | others) - ours), [])
 
 
+# Not where its type says that it lies, and so in two words: at v + 7, what is written is up to v[7 + bytes].
+for _type, _bytes in (("short", 2), ("int", 4), ("long", 8), ("atomic_int", 4)):
+    for _beside in (False, True):
+        CASES[f"misaligned-{_type}{'-beside' if _beside else ''}"] = (
+            "char v[24] __attribute__((aligned(8))); static char *volatile p = v + 7;",
+            f"step(0); *({_type} *)p = 1; step(1);", f"step(2); v[{6 + _bytes + _beside}] = 1;" + (" v[6] = 1;" if _beside else ""),
+            set() if _beside else {"data-race"})
+
+
 class Twins(RaceCase):
     """Every case of the table, by each compiler."""
 
