@@ -149,6 +149,31 @@ static char *end_block(struct suppress_parse *parse)
 	                   parse->line);
 }
 
+/* A line without its white space; "" for a comment. */
+static char *trim(char *line)
+{
+	line += strspn(line, " \t\r");
+	size_t length = strlen(line);
+	while (length && isspace((unsigned char)line[length - 1]))
+		line[--length] = '\0';
+	return *line == '#' ? line + length : line;
+}
+
+/* Whether the line is followed by Valgrind's "Tool:Kind": then it is a name, whatever it looks like. */
+static bool is_before_kind(const struct suppress_parse *parse)
+{
+	for (const char *at = parse->rest; at;) {
+		size_t length = strcspn(at, "\n");
+		char *copy = arena_printf(parse->set->arena, "%.*s", (int)length, at);
+		const char *line = trim(copy);
+
+		if (*line)
+			return suppress_valgrind_is_kind(line);
+		at = at[length] ? at + length + 1 : NULL;
+	}
+	return false;
+}
+
 static char *parse_block_line(struct suppress_parse *parse, char *text)
 {
 	struct suppress_entry *block = parse->block;
@@ -160,6 +185,10 @@ static char *parse_block_line(struct suppress_parse *parse, char *text)
 		return end_block(parse);
 	if (parse->is_foreign)
 		return NULL;
+	if (!block->name && !parse->is_valgrind && block->condition_count == 0 && is_before_kind(parse)) {
+		block->name = text;
+		return NULL;
+	}
 	if (block->condition_count == 0) {
 		why = suppress_valgrind_kind(parse, text, &taken);
 		if (why || taken)
@@ -226,11 +255,9 @@ char *suppress_parse(struct suppressions *set, const char *path, const char *tex
 
 	while ((line = strsep(&rest, "\n"))) {
 		parse.line++;
-		line += strspn(line, " \t\r");
-		size_t length = strlen(line);
-		while (length && isspace((unsigned char)line[length - 1]))
-			line[--length] = '\0';
-		if (*line == '\0' || *line == '#')
+		parse.rest = rest;
+		line = trim(line);
+		if (*line == '\0')
 			continue;
 		char *why = parse_line(&parse, line);
 		if (why)

@@ -63,6 +63,7 @@ struct suppress_parse {
 	unsigned line;
 	struct suppress_entry *block; /* open block, or NULL */
 	bool is_valgrind, is_foreign; /* the open block is one of Valgrind's; of another tool of it */
+	const char *rest;             /* what follows the line; NULL at the end */
 };
 
 struct suppress_condition *suppress_add(struct suppress_entry *entry, enum suppress_key key,
@@ -72,7 +73,10 @@ struct suppress_condition *suppress_add(struct suppress_entry *entry, enum suppr
  * *taken: it was; or what is wrong. */
 char *suppress_valgrind_kind(struct suppress_parse *parse, const char *text, bool *taken);
 
-/* The same for a frame: "fun:", "obj:", "src:" or "...". */
+/* Whether a line is one that `suppress_valgrind_kind` takes: Valgrind's tools, a colon and one word. */
+bool suppress_valgrind_is_kind(const char *text);
+
+/* As suppress_valgrind_kind, for a frame: "fun:", "obj:", "src:" or "...". */
 char *suppress_valgrind_frame(struct suppress_parse *parse, const char *text, bool *taken);
 
 /* At the end of a block of Valgrind's: pass over what only it has. */

@@ -92,6 +92,12 @@ static bool looks_like_kind(const char *text)
 	return true;
 }
 
+bool suppress_valgrind_is_kind(const char *text)
+{
+	return looks_like_kind(text) &&
+	       (has_tool(text, "Helgrind") || has_tool(text, "drd") || has_other_tool(text));
+}
+
 char *suppress_valgrind_kind(struct suppress_parse *parse, const char *text, bool *taken)
 {
 	struct suppress_entry *block = parse->block;

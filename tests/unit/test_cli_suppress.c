@@ -151,6 +151,12 @@ static void test_stacks(void **state)
 	assert_false(covers("{\n x\n Helgrind:Race\n fun:cache_get\n}"));
 	assert_false(covers("{\n x\n drd:ConflictingAccess\n fun:cache_get\n}"));
 	assert_true(covers("{\n x\n Memcheck,Helgrind:LockOrder\n fun:cache_get\n}"));
+	/* Before the kind is the name, whatever it looks like. */
+	assert_true(covers("{\n fun:cache_get\n # why\n\n Helgrind:LockOrder\n fun:cache_get\n}"));
+	assert_true(covers("{\n rule: ours\n Memcheck,Helgrind:LockOrder\r\n fun:cache_get\n}"));
+	assert_true(covers("{\n Helgrind:Race\n Helgrind:LockOrder\n fun:cache_get\n}"));
+	assert_false(covers("{\n Helgrind:LockOrder\n Helgrind:Race\n fun:cache_get\n}"));
+	assert_false(covers("{\n Helgrind:LockOrder\n Memcheck:Cond\n fun:cache_get\n}"));
 	assert_true(covers("called_from_lib:libcache"));
 	assert_false(covers("called_from_lib:server"));
 }
