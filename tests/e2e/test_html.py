@@ -263,6 +263,25 @@ class States(PageCase):
         page = self.open(path)
         self.assertEqual((page.count(".diagram .who"), page.count(".diagram .box")), (1, 1))
 
+    def test_diagrams_are_whole(self):
+        """Also those of one thing that is wanted by who holds it: nothing is cut off, what is said of it is said once."""
+        cases = ((SAMPLES / "connection-pool-bug", ["3 threads"]), (SAMPLES / "three-way-cycle-bug", None),
+                 (PROGRAMS / "deadlock", None))
+        for program, labels in cases:
+            with self.subTest(program.name):
+                path = self.folder / "report.html"
+                words = ["lock-twice"] if program.name == "deadlock" else []
+                self.detect("run", "--on-deadlock=exit", "-f", "html", "-r", path, "--", program, *words)
+                page = self.open(path)
+                if labels:
+                    self.assertEqual(page.evaluate("[...document.querySelectorAll('.diagram .label')].map((it) => it.textContent)"), labels)
+                outside = page.evaluate(
+                    "(() => { const all = document.querySelector('.diagram').getBoundingClientRect();"
+                    "return [...document.querySelectorAll('.diagram path, .diagram rect, .diagram text')].filter((it) => {"
+                    "const b = it.getBoundingClientRect();"
+                    "return b.top < all.top || b.left < all.left || b.bottom > all.bottom || b.right > all.right; }).length; })()")
+                self.assertEqual(outside, 0)
+
     def test_bankers_matrices(self):
         """In the shape that the JSON format promises for unsafe-state."""
         self.write("log", dtlog.inversion().bytes())

@@ -4,8 +4,10 @@
 /* nodes: [{name, isThread, title}], edges: [{from, to, label, title}] by index of the node. */
 function circleDiagram(nodes, edges, title) {
 	const count = nodes.length;
-	const radiusX = Math.max(120, 38 * count), radiusY = count === 2 ? 22 : Math.max(62, 24 * count);
-	const pad = 125, width = 2 * (radiusX + pad), height = 2 * (radiusY + 48);
+	const radiusX = count === 1 ? 0 : Math.max(120, 38 * count);
+	const radiusY = count === 1 ? 0 : count === 2 ? 22 : Math.max(62, 24 * count);
+	const above = edges.some((edge) => edge.from === edge.to) ? 75 : 48; // room for a loop and what it says
+	const pad = 125, width = 2 * (radiusX + pad), height = 2 * (radiusY + above);
 	const at = nodes.map((node, i) => {
 		const angle = (2 * Math.PI * i) / count - (count === 2 ? Math.PI : Math.PI / 2);
 		return { x: width / 2 + radiusX * Math.cos(angle), y: height / 2 + radiusY * Math.sin(angle) };
@@ -81,8 +83,14 @@ function cycleDiagram(finding) {
 		if (event.what !== "acquire" || !held || held.what !== "hold")
 			return;
 		const thread = finding.threads.find((candidate) => candidate.id === event.thread);
-		edges.push({ from: nodeOf(held.lock), to: nodeOf(event.lock), label: thread ? thread.words : "",
-			title: `${thread ? thread.words : ""}: ${stackPlace(event.stack)}` });
+		const from = nodeOf(held.lock), to = nodeOf(event.lock), label = thread ? thread.words : "";
+		const title = `${label}: ${stackPlace(event.stack)}`, same = edges.find((edge) => edge.from === from && edge.to === to);
+		if (same) { // one line for all who do the same
+			same.count++;
+			same.label = `${same.count} threads`;
+			same.title += "\n" + title;
+		} else
+			edges.push({ from, to, label, title, count: 1 });
 	});
 	return edges.length && nodes.length <= 24 ? circleDiagram(nodes, edges, "The locks of this finding and who takes them in which order") : null;
 }
