@@ -67,6 +67,7 @@ static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintpt
 	hot->exact -= exact;
 	__m128i old = race_load(cells), judged = race_each(0);
 	unsigned before = 0;
+	race_cell forgotten = 0;
 	do {
 		__m128i known = _mm_or_si128(race_own(old, cell), race_stamped(old, hot->ordered));
 		unsigned changed = ~race_lanes_equal(old, judged);
@@ -76,14 +77,19 @@ static void check(struct race_hot *hot, race_cell *cells, race_cell cell, uintpt
 		    judge_each(hot, old, others & changed & ((1u << RACE_CELLS) - 1), cell, word, access);
 		judged = old;
 		struct race_room room = race_find_room(old, cell, _mm_or_si128(known, race_lanes(before)));
-		if (SHIM_UNLIKELY(room.none))
+		forgotten = 0;
+		if (SHIM_UNLIKELY(room.none)) {
 			room.at = any_room(hot);
+			forgotten = cells[room.at];
+		}
 		done = !exact && !room.leftover;
 		if (done)
 			race_put(cells, &room, cell);
 		else
 			done = race_swap(cells, &old, &room, cell);
 	} while (SHIM_UNLIKELY(!done));
+	if (SHIM_UNLIKELY(forgotten))
+		race_predict_forgotten(hot, forgotten);
 }
 
 /* The same, as far as it takes no judgement and no atomic step: nearly always. */

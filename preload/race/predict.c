@@ -166,6 +166,18 @@ void race_predict(struct race_hot *hot, uintptr_t word, race_cell cell, race_cel
 		race_report_predicted(hot, word, cell, old, access);
 }
 
+void race_predict_forgotten(struct race_hot *hot, race_cell old)
+{
+	struct race_thread *t = hot->thread;
+	uint32_t slot = race_cell_slot(old), epoch = race_cell_epoch(old);
+	if (!t->unlearned || slot == t->slot || t->clock.epoch[slot] < epoch || !shim_options.predict ||
+	    hot->busy || !__atomic_load_n(&set_of, __ATOMIC_ACQUIRE))
+		return;
+	race_enter(hot);
+	common_lock(t, set_of[slot][epoch]);
+	race_leave(hot);
+}
+
 void race_predict_atomic(struct race_hot *hot, uintptr_t address, unsigned bytes_log, uint32_t kind)
 {
 	struct race_thread *t = hot->thread;

@@ -117,6 +117,17 @@ CASES = {
                         "pthread_mutex_lock(&m); q = 1; if (write(p[1], \"\", 1) != 1) abort(); v = 1; pthread_mutex_unlock(&m); step(0);",
                         "char c; if (read(p[0], &c, 1) != 1) abort(); step(1); pthread_mutex_lock(&m); pthread_mutex_unlock(&m); v = 2;",
                         {"predicted-race"}),
+    # The word of the buffer's ends is read and written in more ways than it has cells.
+    "handed-over-in-a-full-word": ("struct item { int a, b; long c; int d[4]; }; static struct item q[400];"
+                                   "static struct { long gap; unsigned s, t; } *v; static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;"
+                                   "__attribute__((constructor)) static void init(void) { v = calloc(1, sizeof *v); }",
+                                   "for (int i = 0; i < 400; i++) { pthread_mutex_lock(&m); if (v->t < 400) { q[v->t] = (struct item){i, 0, i, {i, i, i, i}}; v->t += 1; }"
+                                   "pthread_mutex_unlock(&m); if (i % 7 == 0) usleep(100); }",
+                                   "volatile long sum = 0; for (unsigned n = 0; n < 400;) { pthread_mutex_lock(&m); unsigned from = 0, to = 0;"
+                                   "if (v->s != v->t) { to = v->t; from = v->s; } pthread_mutex_unlock(&m);"
+                                   "if (from == to) { usleep(50); continue; }"
+                                   "for (unsigned k = from; k < to; k++) sum += q[k].a + q[k].c + q[k].d[3]; n += to - from;"
+                                   "pthread_mutex_lock(&m); v->s += to - from; pthread_mutex_unlock(&m); }", set()),
     # The writer of a table learns what its readers have done before.
     "read-then-handed-over": ("int v, q; static pthread_rwlock_t l = PTHREAD_RWLOCK_INITIALIZER;",
                               "step(0); v = 1; pthread_rwlock_rdlock(&l); volatile int x = q; (void)x; pthread_rwlock_unlock(&l); step(1);",
